@@ -1,0 +1,1 @@
+"""Ground floor: the namespace and device of the arrays at hand, and random streams."""

@@ -1,0 +1,1 @@
+"""JSON schemas of the command line's outputs."""

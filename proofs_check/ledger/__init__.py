@@ -1,0 +1,1 @@
+"""The ledger: one entry per statement of the five documents."""

@@ -1,0 +1,1 @@
+"""Boltzmann machines: general, restricted, Gaussian; their training and their partition functions."""

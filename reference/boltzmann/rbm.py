@@ -1,0 +1,131 @@
+"""The binary restricted Boltzmann machine: energies, conditionals and their samplers.
+
+Letters: ``W`` (V, H) couples visible unit i to hidden unit j, ``b`` are the visible and ``c`` the hidden biases.
+[BA] section 2 writes the transpose of ``W``, and the two biases the other way round.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.streams import Rng, as_stream
+from ..arguments import check_binary, check_finite, check_floating, check_shape
+from ..numerics import sigmoid, softplus
+
+
+class RBM(NamedTuple):
+    """Parameters of a binary restricted Boltzmann machine; a gradient is an RBM too."""
+
+    W: Array  # (V, H) couplings
+    b: Array  # (V,) visible biases
+    c: Array  # (H,) hidden biases
+
+
+def check_rbm(theta: RBM) -> None:
+    """Raise ValueError unless shapes chain, dtypes agree and every parameter is finite."""
+    array_namespace(*theta)
+    check_shape("theta.W", theta.W, None, None)
+    check_shape("theta.b", theta.b, theta.W.shape[0])
+    check_shape("theta.c", theta.c, theta.W.shape[1])
+    for name, field in zip(theta._fields, theta, strict=True):
+        check_floating(f"theta.{name}", field, like=theta.W)
+        check_finite(f"theta.{name}", field)
+
+
+def check_visible(theta: RBM, v: Array, *, name: str = "v", binary: bool = True) -> None:
+    """Raise ValueError unless ``v`` (n, V) suits ``theta``; ``binary=False`` admits real values such as means."""
+    _check_rows(name, v, theta.W.shape[0], theta, binary)
+
+
+def check_hidden(theta: RBM, h: Array, *, name: str = "h", binary: bool = True) -> None:
+    """Raise ValueError unless ``h`` (n, H) suits ``theta``; ``binary=False`` admits real values such as means."""
+    _check_rows(name, h, theta.W.shape[1], theta, binary)
+
+
+def _check_rows(name: str, x: Array, units: int, theta: RBM, binary: bool) -> None:
+    array_namespace(theta.W, x)
+    check_shape(name, x, None, units)
+    check_floating(name, x, like=theta.W)
+    (check_binary if binary else check_finite)(name, x)
+
+
+def energy(theta: RBM, v: Array, h: Array) -> Array:
+    r"""Return the energy of each pair (v, h), row by row.
+
+    .. math:: E(v, h) = -v^\top W h - b^\top v - c^\top h      [BA] eq. 1, [BP] eq. 39
+
+    Shapes: v (n, V), h (n, H) -> (n,).   Exactness: exact.
+    Raises: ValueError for wrong shapes, dtypes or values that are not binary.
+    """
+    check_rbm(theta)
+    check_visible(theta, v)
+    check_hidden(theta, h)
+    check_shape("h", h, v.shape[0], theta.W.shape[1])
+    xp = array_namespace(v)
+    return -xp.sum((v @ theta.W) * h, axis=1) - v @ theta.b - h @ theta.c
+
+
+def free_energy(theta: RBM, v: Array) -> Array:
+    r"""Return F(v) with :math:`p(v) = e^{-F(v)} / Z`.
+
+    .. math:: F(v) = -b^\top v - \sum_j \operatorname{softplus}(c_j + (v W)_j)      [BP] eq. 38-41, [BA] eq. 1-3
+
+    Shapes: v (n, V) -> (n,).   Exactness: exact.
+    Raises: ValueError for wrong shapes, dtypes or values that are not binary.
+    """
+    check_rbm(theta)
+    check_visible(theta, v)
+    xp = array_namespace(v)
+    return -(v @ theta.b) - xp.sum(softplus(v @ theta.W + theta.c), axis=1)
+
+
+def mean_hidden(theta: RBM, v: Array) -> Array:
+    r"""Return :math:`p(h_j = 1 \mid v) = \sigma(c_j + (v W)_j)`.      [BA] eq. 4-5
+
+    Shapes: v (n, V) -> (n, H).   Exactness: exact for binary v; real-valued v are taken as they stand.
+    Raises: ValueError for wrong shapes or dtypes, NaN or infinities.
+    """
+    check_rbm(theta)
+    check_visible(theta, v, binary=False)
+    return sigmoid(v @ theta.W + theta.c)
+
+
+def mean_visible(theta: RBM, h: Array) -> Array:
+    r"""Return :math:`p(v_i = 1 \mid h) = \sigma(b_i + (W h)_i)`.      [BA] 2.1 (counterpart of eq. 5)
+
+    Shapes: h (n, H) -> (n, V).   Exactness: exact for binary h; real-valued h are taken as they stand.
+    Raises: ValueError for wrong shapes or dtypes, NaN or infinities.
+    """
+    check_rbm(theta)
+    check_hidden(theta, h, binary=False)
+    xp = array_namespace(h)
+    return sigmoid(h @ xp.matrix_transpose(theta.W) + theta.b)
+
+
+def sample_hidden(theta: RBM, v: Array, *, rng: Rng) -> Array:
+    """Return h drawn from p(h | v), row by row.      [BA] eq. 4-5
+
+    Shapes: v (n, V) -> (n, H).   Exactness: exact draws.
+    """
+    p = mean_hidden(theta, v)
+    return as_stream(rng, like=p).bernoulli(p)
+
+
+def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
+    """Return v drawn from p(v | h), row by row.      [BA] 2.1
+
+    Shapes: h (n, H) -> (n, V).   Exactness: exact draws.
+    """
+    p = mean_visible(theta, h)
+    return as_stream(rng, like=p).bernoulli(p)
+
+
+def data_statistics(theta: RBM, v: Array) -> RBM:
+    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v] = -\mathbb{E}_h[\partial_\theta E]`.
+
+    Shapes: v (n, V) -> RBM (the mean over the n rows).   Exactness: exact.      [BA] eq. 7-10
+    """
+    xp = array_namespace(v)
+    h = mean_hidden(theta, v)
+    return RBM(xp.matrix_transpose(v) @ h / v.shape[0], xp.mean(v, axis=0), xp.mean(h, axis=0))

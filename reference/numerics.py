@@ -1,0 +1,83 @@
+"""Stable elementary functions: everything that touches an exponential or a logarithm of a sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..backends.arrays import Array, array_namespace
+
+Axis = int | tuple[int, ...] | None
+
+
+def sigmoid(x: Array) -> Array:
+    r"""Return :math:`\sigma(x) = 1/(1+e^{-x})` without overflow.  [BA] eq. 5
+
+    Shapes: any, elementwise.   Exactness: exact to rounding, in relative terms also in the left tail.
+    """
+    xp = array_namespace(x)
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, xp.ones_like(e), e) / (1 + e)
+
+
+def softplus(x: Array) -> Array:
+    r"""Return :math:`\log(1+e^x)` without overflow; its derivative is ``sigmoid``.  [BP] eq. 41
+
+    Shapes: any, elementwise.   Exactness: exact to rounding.
+    """
+    xp = array_namespace(x)
+    return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def log_sigmoid(x: Array) -> Array:
+    r"""Return :math:`\log\sigma(x) = -\mathrm{softplus}(-x)`.
+
+    Shapes: any, elementwise.   Exactness: exact to rounding.
+    """
+    return -softplus(-x)
+
+
+def log_sum_exp(x: Array, *, axis: Axis = None) -> Array:
+    r"""Return :math:`\log\sum e^{x}` over ``axis`` (all axes by default); minus infinity for all-minus-infinity.
+
+    Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
+    """
+    xp = array_namespace(x)
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    # log(0) is the wanted minus infinity, but NumPy warns of it; take the logarithm of a positive stand-in.
+    empty = total == 0
+    log_total = xp.log(xp.where(empty, xp.ones_like(total), total)) + top
+    log_total = xp.where(empty, xp.full_like(total, -float("inf")), log_total)
+    return xp.squeeze(log_total, axis=_axes(x, axis))
+
+
+def log_mean_exp(x: Array, *, axis: Axis = None) -> Array:
+    r"""Return :math:`\log\frac1K\sum_{k=1}^K e^{x_k}` over ``axis`` (the log K is not forgotten).
+
+    Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
+    """
+    xp = array_namespace(x)
+    count = 1
+    for a in _axes(x, axis):
+        count *= x.shape[a]
+    return log_sum_exp(x, axis=axis) - xp.log(xp.asarray(count, dtype=x.dtype))
+
+
+def x_log_y(x: Array, y: Array) -> Array:
+    r"""Return :math:`x\log y` with :math:`0\log 0 := 0`; minus infinity where :math:`x>0=y`.  [SH] 2.3
+
+    Shapes: broadcast.   Exactness: exact to rounding.
+    """
+    xp = array_namespace(x, y)
+    zero = y == 0
+    log_y = xp.where(zero, xp.full_like(y, -float("inf")), xp.log(xp.where(zero, xp.ones_like(y), y)))
+    absent = x == 0
+    # inf * 0 is NaN: multiply only where x > 0.
+    return xp.where(absent, xp.zeros_like(x * y), x * xp.where(absent, xp.zeros_like(log_y), log_y))
+
+
+def _axes(x: Array, axis: Axis) -> Sequence[int]:
+    if axis is None:
+        return tuple(range(x.ndim))
+    return (axis,) if isinstance(axis, int) else axis

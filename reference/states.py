@@ -1,0 +1,81 @@
+"""Enumeration of binary and categorical states, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ..backends.arrays import Array, array_namespace
+from .arguments import check_count
+
+MAX_STATES = 2**26
+"""Enumerations of more states than this are refused before anything is allocated."""
+
+
+def check_enumerable(what: str, radices: Sequence[int], *, limit: int = MAX_STATES, item_bytes: int = 8) -> int:
+    """Return the number of states of units with these radices.
+
+    Raises: ValueError, with the number of states and bytes, where it exceeds ``limit``.
+    """
+    states = math.prod(radices)
+    if states > limit:
+        size = states * len(radices) * item_bytes
+        raise ValueError(
+            f"{what} has {states:,} states ({size:,} bytes as one table); at most {limit:,} are enumerated"
+        )
+    return states
+
+
+def binary_states(n: int, *, like: Array) -> Array:
+    """Return all binary vectors of ``n`` units, the first unit most significant.
+
+    Shapes: -> (2^n, n), dtype and device of ``like``.   Exactness: exact.   Cost: n 2^n numbers.
+    Raises: ValueError where 2^n exceeds ``MAX_STATES``.
+    """
+    check_count("n", n, least=0)
+    return categorical_states((2,) * n, like=like)
+
+
+def categorical_states(radices: Sequence[int], *, like: Array) -> Array:
+    """Return all states of units with ``radices[i]`` values each, in lexicographic order (mixed radix).
+
+    Shapes: -> (prod radices, len radices), dtype and device of ``like``.   Exactness: exact.
+    Raises: ValueError where there are more than ``MAX_STATES`` states.
+    """
+    total = check_enumerable("the enumeration", radices)
+    return next(state_blocks(radices, like=like, rows=max(total, 1)))
+
+
+def state_blocks(radices: Sequence[int], *, like: Array, rows: int) -> Iterator[Array]:
+    """Yield the states of ``categorical_states`` in order, at most ``rows`` at a time.
+
+    Shapes: each (<= rows, len radices).   Exactness: exact.   Cost: memory of one block.
+    """
+    check_count("rows", rows)
+    for r in radices:
+        check_count("radix", r)
+    xp = array_namespace(like)
+    dev = like.device
+    total = math.prod(radices)
+    for start in range(0, total, rows):
+        index = xp.arange(start, min(start + rows, total), dtype=xp.int64, device=dev)
+        columns, period = [], total
+        for r in radices:
+            period //= r
+            columns.append(xp.astype((index // period) % r, like.dtype))
+        if columns:
+            yield xp.stack(columns, axis=1)
+        else:
+            yield xp.zeros((1, 0), dtype=like.dtype, device=dev)
+
+
+def state_index(states: Array, radices: Sequence[int]) -> Array:
+    """Return the row of each state in ``categorical_states``: the inverse of the enumeration.
+
+    Shapes: states (n, len radices) -> (n,) int64.   Exactness: exact.
+    """
+    xp = array_namespace(states)
+    index = xp.zeros((states.shape[0],), dtype=xp.int64, device=states.device)
+    for i, r in enumerate(radices):
+        index = index * r + xp.astype(states[:, i], xp.int64)
+    return index
