@@ -1,4 +1,4 @@
-"""Set everything up and do one job: ``python3 go.py demo``, ``test``, ``lint`` or ``package``.
+"""Set everything up and do one job: ``python3 go.py demo``, ``test``, ``lint``, ``package`` or ``bench``.
 
 Needs Python 3.11 or later and nothing else: a virtual environment is made in ``.venv`` on the first call.
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-MAIN_JOB_EXTRAS, ALL_EXTRAS = "verify,sklearn", "dev,torch"
+MAIN_JOB_EXTRAS, ALL_EXTRAS, PEERS = "verify,sklearn", "dev,torch", "bench"
 ROOMS = ("backends", "reference", "data", "proofs_check")
 AUDITED = ("sklearn.neural_network:BernoulliRBM", "--train", "digits")
 
@@ -90,17 +90,22 @@ def package() -> int:
         return run(fresh, "-m", "exactgen", "verify", "--quick", cwd=outside)
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Run the benchmarks beside their peers; further arguments go to them."""
+    return run(environment(PEERS), "benchmarks", *arguments)
+
+
 def main() -> int:
     """Do the job that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     jobs = parser.add_subparsers(dest="job", required=True)
-    for job in (demo, test, lint, package):
+    for job in (demo, test, lint, package, bench):
         jobs.add_parser(job.__name__, help=(job.__doc__ or "").splitlines()[0])
     known, further = parser.parse_known_args()
-    if known.job == "test":
-        return test(further)
+    if known.job in ("test", "bench"):
+        return {"test": test, "bench": bench}[known.job](further)
     if further:
         parser.error(f"unknown arguments: {' '.join(further)}")
     return {"demo": demo, "lint": lint, "package": package}[known.job]()
