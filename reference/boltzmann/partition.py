@@ -1,4 +1,4 @@
-"""The exact log partition function of an RBM, and exact marginals and mean statistics, by summing over one layer."""
+"""The exact log partition function of an RBM, its marginals and mean statistics, by summing over one layer."""
 
 from __future__ import annotations
 
@@ -45,3 +45,17 @@ def model_statistics(theta: RBM) -> RBM:
     h = binary_states(theta.W.shape[1], like=theta.W)
     p, v = marginal_hidden(theta), mean_visible(theta, h)
     return RBM(xp.matrix_transpose(v) @ (p[:, None] * h), p @ v, p @ h)
+
+
+def law_of_bits(off: Array, on: Array) -> Array:
+    r"""Return :math:`\prod_k\mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K, row by row.
+
+    Both factors are given because 1 - on would lose the small ones.
+    Shapes: off, on (n, K) -> (n, 2^K), in the order of ``binary_states``.   Exactness: exact to rounding.
+    """
+    xp = array_namespace(off, on)
+    table = xp.ones((off.shape[0], 1), dtype=off.dtype, device=off.device)
+    for k in range(off.shape[1]):
+        pair = xp.stack([off[:, k], on[:, k]], axis=1)
+        table = xp.reshape(table[:, :, None] * pair[:, None, :], (off.shape[0], -1))
+    return table

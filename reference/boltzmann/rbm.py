@@ -1,6 +1,6 @@
 """The binary restricted Boltzmann machine: energies, conditionals and their samplers.
 
-Letters: ``W`` (V, H) couples visible unit i to hidden unit j, ``b`` are the visible and ``c`` the hidden biases.
+Letters: ``W`` (V, H) couples visible unit i to hidden unit j, ``b`` are the visible, ``c`` the hidden biases.
 [BA] section 2 writes the transpose of ``W``, and the two biases the other way round.
 """
 
@@ -34,12 +34,12 @@ def check_rbm(theta: RBM) -> None:
 
 
 def check_visible(theta: RBM, v: Array, *, name: str = "v", binary: bool = True) -> None:
-    """Raise ValueError unless ``v`` (n, V) suits ``theta``; ``binary=False`` admits real values such as means."""
+    """Raise ValueError unless ``v`` (n, V) suits ``theta``; ``binary=False`` admits means."""
     _check_rows(name, v, theta.W.shape[0], theta, binary)
 
 
 def check_hidden(theta: RBM, h: Array, *, name: str = "h", binary: bool = True) -> None:
-    """Raise ValueError unless ``h`` (n, H) suits ``theta``; ``binary=False`` admits real values such as means."""
+    """Raise ValueError unless ``h`` (n, H) suits ``theta``; ``binary=False`` admits means."""
     _check_rows(name, h, theta.W.shape[1], theta, binary)
 
 
@@ -69,7 +69,7 @@ def energy(theta: RBM, v: Array, h: Array) -> Array:
 def free_energy(theta: RBM, v: Array) -> Array:
     r"""Return F(v) with :math:`p(v) = e^{-F(v)} / Z`.
 
-    .. math:: F(v) = -b^\top v - \sum_j \operatorname{softplus}(c_j + (v W)_j)      [BP] eq. 38-41, [BA] eq. 1-3
+    .. math:: F(v) = -b^\top v - \sum_j \operatorname{softplus}(c_j + (v W)_j)    [BP] eq. 38-41, [BA] eq. 1-3
 
     Shapes: v (n, V) -> (n,).   Exactness: exact.
     Raises: ValueError for wrong shapes, dtypes or values that are not binary.
@@ -77,7 +77,23 @@ def free_energy(theta: RBM, v: Array) -> Array:
     check_rbm(theta)
     check_visible(theta, v)
     xp = array_namespace(v)
-    return -(v @ theta.b) - xp.sum(softplus(v @ theta.W + theta.c), axis=1)
+    return -(v @ theta.b) - xp.sum(softplus(hidden_input(theta, v)), axis=1)
+
+
+def hidden_input(theta: RBM, v: Array) -> Array:
+    r"""Return :math:`c_j + (v W)_j`, unchecked: the inner line of every loop over Gibbs steps.
+
+    Shapes: v (n, V) -> (n, H).   Exactness: exact.
+    """
+    return v @ theta.W + theta.c
+
+
+def visible_input(theta: RBM, h: Array) -> Array:
+    r"""Return :math:`b_i + (W h)_i`, unchecked.
+
+    Shapes: h (n, H) -> (n, V).   Exactness: exact.
+    """
+    return h @ array_namespace(h).matrix_transpose(theta.W) + theta.b
 
 
 def mean_hidden(theta: RBM, v: Array) -> Array:
@@ -88,7 +104,7 @@ def mean_hidden(theta: RBM, v: Array) -> Array:
     """
     check_rbm(theta)
     check_visible(theta, v, binary=False)
-    return sigmoid(v @ theta.W + theta.c)
+    return sigmoid(hidden_input(theta, v))
 
 
 def mean_visible(theta: RBM, h: Array) -> Array:
@@ -99,8 +115,7 @@ def mean_visible(theta: RBM, h: Array) -> Array:
     """
     check_rbm(theta)
     check_hidden(theta, h, binary=False)
-    xp = array_namespace(h)
-    return sigmoid(h @ xp.matrix_transpose(theta.W) + theta.b)
+    return sigmoid(visible_input(theta, h))
 
 
 def sample_hidden(theta: RBM, v: Array, *, rng: Rng) -> Array:
@@ -122,7 +137,7 @@ def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
 
 
 def data_statistics(theta: RBM, v: Array) -> RBM:
-    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v] = -\mathbb{E}_h[\partial_\theta E]`.
+    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v] = -\mathbb{E}_h[\partial E]`.
 
     Shapes: v (n, V) -> RBM (the mean over the n rows).   Exactness: exact.      [BA] eq. 7-10
     """

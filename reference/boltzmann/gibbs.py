@@ -1,0 +1,124 @@
+"""Block Gibbs sampling of an RBM: one step, its exact kernel, and the exact law after many steps.
+
+A step goes up and down: h from p(h | v), then v' from p(v' | h). Both conditionals factorise over units
+([BA] eq. 4), so the law of a layer given the other is the product of the laws of its two halves: pushing a law
+through it is one product of two small tables, and the 2^V x 2^V kernel is never needed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.streams import Rng, as_stream
+from ..arguments import check_count, check_floating, check_law, check_shape
+from ..numerics import sigmoid
+from ..states import binary_states, check_enumerable
+from .partition import law_of_bits
+from .rbm import RBM, check_rbm, check_visible, hidden_input, visible_input
+
+
+class GibbsInfo(NamedTuple):
+    """What happened on the way from v to v'."""
+
+    h: Array  # (n, H) the hidden states passed through
+    mean_hidden: Array  # (n, H) p(h_j = 1 | v)
+    mean_visible: Array  # (n, V) p(v'_i = 1 | h)
+
+
+def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
+    """Return v' drawn by one full step v -> h -> v', and what happened on the way.      [BA] 2.2, [SH] 2.5
+
+    Shapes: v (n, V) -> v' (n, V).   Exactness: exact draws; p(v) of the machine is left invariant.
+    Raises: ValueError for wrong shapes or dtypes, or a ``v`` that is not binary.
+    """
+    check_rbm(theta)
+    check_visible(theta, v)
+    stream = as_stream(rng, like=v)
+    mean_hidden = sigmoid(hidden_input(theta, v))
+    h = stream.bernoulli(mean_hidden)
+    mean_visible = sigmoid(visible_input(theta, h))
+    return stream.bernoulli(mean_visible), GibbsInfo(h, mean_hidden, mean_visible)
+
+
+def gibbs_kernel(theta: RBM) -> Array:
+    r"""Return :math:`K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)`, rows in the order of ``binary_states``.
+
+    Shapes: -> (2^V, 2^V), every row sums to one.   Exactness: exact.   Cost: 2^(2V + H) multiplications.
+    Raises: ValueError where a table of the kernel has too many entries.
+    """
+    check_rbm(theta)
+    visible, hidden = theta.W.shape
+    check_enumerable("the Gibbs kernel", (2,) * (visible + max(visible, hidden)))
+    up = _law_of_units(hidden_input(theta, binary_states(visible, like=theta.W)))
+    down = _law_of_units(visible_input(theta, binary_states(hidden, like=theta.W)))
+    return up @ down
+
+
+def gibbs_law(theta: RBM, law: Array, *, steps: int) -> Array:
+    """Return the law of v after ``steps`` full Gibbs steps from ``law``, exactly, without the kernel.
+
+    Shapes: law (2^V,) in the order of ``binary_states`` -> (2^V,).   Exactness: exact.
+    Cost: 2^(V + H + 1) multiplications a step; tables of 2^(V + H / 2) and 2^(H + V / 2) numbers.
+    Raises: ValueError where ``law`` is not a law of the visible states, or has too many of them.
+    """
+    check_count("steps", steps, least=0)
+    _check_layer_law(theta, law, "visible")
+    up, down = _hidden_halves(theta), _visible_halves(theta)
+    for _ in range(steps):
+        law = _push(_push(law, *up), *down)
+    return law
+
+
+def hidden_law(theta: RBM, law: Array) -> Array:
+    r"""Return :math:`\sum_v \mathrm{law}(v)\, p(h \mid v)` of every h: half a Gibbs step.
+
+    Shapes: law (2^V,) -> (2^H,).   Exactness: exact.   Cost: 2^(V + H) multiplications.
+    """
+    _check_layer_law(theta, law, "visible")
+    return _push(law, *_hidden_halves(theta))
+
+
+def visible_law(theta: RBM, law: Array) -> Array:
+    r"""Return :math:`\sum_h \mathrm{law}(h)\, p(v \mid h)` of every v: the other half of a Gibbs step.
+
+    Shapes: law (2^H,) -> (2^V,).   Exactness: exact.   Cost: 2^(V + H) multiplications.
+    """
+    _check_layer_law(theta, law, "hidden")
+    return _push(law, *_visible_halves(theta))
+
+
+def _push(law: Array, first: Array, second: Array) -> Array:
+    """Return sum_x law(x) first(x, y1) second(x, y2), flat over y = (y1, y2)."""
+    xp = array_namespace(law)
+    return xp.reshape(xp.matrix_transpose(first) @ (law[:, None] * second), (-1,))
+
+
+def _hidden_halves(theta: RBM) -> tuple[Array, Array]:
+    return _halves(hidden_input(theta, binary_states(theta.W.shape[0], like=theta.W)))
+
+
+def _visible_halves(theta: RBM) -> tuple[Array, Array]:
+    return _halves(visible_input(theta, binary_states(theta.W.shape[1], like=theta.W)))
+
+
+def _halves(inputs: Array) -> tuple[Array, Array]:
+    """Return the laws of the first and of the second half of the units, given their inputs."""
+    middle = (inputs.shape[1] + 1) // 2
+    return _law_of_units(inputs[:, :middle]), _law_of_units(inputs[:, middle:])
+
+
+def _law_of_units(inputs: Array) -> Array:
+    return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
+
+
+def _check_layer_law(theta: RBM, law: Array, layer: str) -> None:
+    check_rbm(theta)
+    array_namespace(law, *theta)
+    visible, hidden = theta.W.shape
+    units = {"visible": visible, "hidden": hidden}[layer]
+    entries = max(visible + (hidden + 1) // 2, hidden + (visible + 1) // 2)
+    check_enumerable("the table of a conditional law", (2,) * entries)
+    check_shape("law", law, 2**units)
+    check_floating("law", law, like=theta.W)
+    check_law("law", law)
