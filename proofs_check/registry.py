@@ -1,13 +1,15 @@
 """Checks: functions of an implementation, with the cases they run on and the mutants they must reject.
 
-A check serves three ends.  Run on the reference it verifies statements; run on its mutants it must fail; run on an
-adapter it audits somebody else's code.  ``check(impl, case)`` returns nothing when all is well and raises
+A check serves three ends.  Run on the reference it verifies statements; run on its mutants it must fail; run
+on an adapter it audits somebody else's code.  ``check(impl, case)`` returns nothing when all is well and raises
 ``Disagreement`` otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -39,6 +41,7 @@ class Implementation:
 
     def __init__(self, quantities: Mapping[str, Any]) -> None:
         self._quantities = dict(quantities)
+        self._used: set[str] = set()
 
     @classmethod
     def of(cls, *modules: ModuleType) -> Implementation:
@@ -53,10 +56,22 @@ class Implementation:
         return cls(offered)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         try:
-            return self._quantities[name]
+            quantity = self._quantities[name]
         except KeyError:
             raise NotOffered(name) from None
+        self._used.add(name)
+        return quantity
+
+    def recording(self) -> Implementation:
+        """Return this implementation, with nothing used yet."""
+        return Implementation(self._quantities)
+
+    def used(self) -> tuple[str, ...]:
+        """Return the names of the quantities that were asked for."""
+        return tuple(sorted(self._used))
 
     def replace(self, **quantities: Any) -> Implementation:
         """Return this implementation with some quantities swapped.
@@ -157,12 +172,12 @@ def check(
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register the decorated function as a check of ``statements``.
 
-    ``of``: the reference modules whose functions it calls through ``impl``.  ``mutants``: for each deliberate mistake,
-    in words, the functions that replace the right ones.  ``printed``: where the statement is false as printed, a check
-    of the printed form; a counterexample to it is searched and shrunk, while the decorated function verifies the
-    correction.
+    ``of``: the reference modules whose functions it calls through ``impl``.  ``mutants``: for each deliberate
+    mistake, in words, the functions that replace the right ones.  ``printed``: where the statement is false as
+    printed, a check of the printed form; a counterexample to it is searched and shrunk, while the decorated
+    function verifies the correction.
 
-    Raises: ValueError where no mutant is named or the name is taken.
+    Raises: ValueError where no mutant is named, the name is taken, or statistics would run on searched cases.
     """
 
     def register(run: CheckFunction) -> CheckFunction:
@@ -173,6 +188,8 @@ def check(
             raise ValueError(f"check {name} names no mutant: a check that cannot fail is a defect")
         if (printed is None) != (correction == ""):
             raise ValueError(f"check {name}: `printed` and `correction` belong together")
+        if evidence.kind == "statistically" and not isinstance(cases, Sequence):
+            raise ValueError(f"check {name}: a statistical check runs on a sequence of fixed cases")
         right = Implementation.of(*of)
         REGISTRY[name] = Check(
             name=name,
@@ -193,11 +210,35 @@ def check(
     return register
 
 
-def agree(actual: Any, expected: Any, what: str, *, rtol: float = 1e-10, atol: float = 1e-12) -> None:
-    """Raise Disagreement unless the arrays agree entry by entry: |actual - expected| <= atol + rtol |expected|.
+# --- comparisons ------------------------------------------------------------------------------------------
 
-    Infinities must coincide; NaN agrees with nothing.
+_EPS_EXPONENT: ContextVar[float] = ContextVar("eps_exponent", default=1.0)
+
+
+@contextmanager
+def rounding_of(dtype: str) -> Iterator[None]:
+    """Within, tolerances written for float64 stand for the same share of the digits of ``dtype``.
+
+    A tolerance t becomes t^(log eps / log eps64): 1e-10, 10 of 15.7 digits, becomes 3.8e-5, 4.4 of 6.9.
     """
+    token = _EPS_EXPONENT.set(float(np.log(np.finfo(dtype).eps) / np.log(np.finfo("float64").eps)))
+    try:
+        yield
+    finally:
+        _EPS_EXPONENT.reset(token)
+
+
+def tolerance(t: float) -> float:
+    """Return what the float64 tolerance ``t`` (below one) stands for in the dtype that the check runs on."""
+    return t ** _EPS_EXPONENT.get() if 0 < t < 1 else t
+
+
+def agree(actual: Any, expected: Any, what: str, *, rtol: float = 1e-10, atol: float = 1e-12) -> None:
+    """Raise Disagreement unless |actual - expected| <= atol + rtol |expected|, entry by entry.
+
+    Infinities must coincide; NaN agrees with nothing.  Tolerances are for float64, see ``rounding_of``.
+    """
+    rtol, atol = tolerance(rtol), tolerance(atol)
     a, e = _numbers(actual), _numbers(expected)
     if a.shape != e.shape:
         raise Disagreement(f"shape of {what}", e.shape, a.shape)
@@ -215,7 +256,7 @@ def agree(actual: Any, expected: Any, what: str, *, rtol: float = 1e-10, atol: f
 def at_most(smaller: Any, larger: Any, what: str, *, slack: float = 1e-10) -> None:
     """Raise Disagreement unless smaller <= larger + slack, entry by entry."""
     a, e = np.broadcast_arrays(_numbers(smaller), _numbers(larger))
-    bad = ~(a <= e + slack)
+    bad = ~(a <= e + tolerance(slack))
     if bool(np.any(bad)):
         worst = np.unravel_index(int(np.argmax(bad)), a.shape)
         raise Disagreement(what, f"at most {float(e[worst])!r}", float(a[worst]))

@@ -1,0 +1,257 @@
+"""Runs checks: cases are generated, the smallest failing one is reported, mutants must be rejected."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, NamedTuple
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity
+
+from ..backends.arrays import load_backend
+from ..data.sources import MissingDataError
+from .registry import Check, CheckFunction, Disagreement, Implementation, NotOffered, rounding_of
+
+QUICK = 5  # --quick runs one in QUICK of the generated cases
+
+
+@dataclass(frozen=True)
+class Options:
+    """How checks are run."""
+
+    examples: int | None = None  # generated cases per check; None: what the check asks for
+    quick: bool = False
+    teeth: bool = False
+    backend: str = "numpy"
+    dtype: str = "float64"
+
+    def cases_of(self, check: Check) -> int:
+        """Return how many generated cases to run."""
+        if self.examples is not None:
+            return self.examples
+        return max(3, check.examples // QUICK) if self.quick else check.examples
+
+
+class Finding(NamedTuple):
+    """What a search over cases found; ``case`` is the smallest that shows it."""
+
+    result: str  # passed | failed | error | skipped | not covered
+    what: str = ""
+    expected: str = ""
+    actual: str = ""
+    case: str = ""
+    examples: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running one check gave."""
+
+    check: str
+    statements: tuple[str, ...]
+    result: str  # as in Finding
+    what: str = ""
+    expected: str = ""
+    actual: str = ""
+    case: str = ""
+    examples: int = 0
+    seconds: float = 0.0
+    uses: tuple[str, ...] = ()  # the quantities of the implementation that the check called
+    counterexample: Finding | None = None  # to the statement as printed, where it is false
+    mutants: dict[str, str] = field(default_factory=dict)  # mistake -> rejected | survives | crashes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        plain = asdict(self)
+        plain["counterexample"] = self.counterexample and self.counterexample._asdict()
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Outcome:
+        """Return the outcome that ``as_json`` wrote."""
+        counter = plain["counterexample"]
+        return cls(
+            **{
+                **plain,
+                "statements": tuple(plain["statements"]),
+                "uses": tuple(plain["uses"]),
+                "counterexample": counter and Finding(**counter),
+            }
+        )
+
+
+def run_check(check: Check, options: Options, implementation: Implementation | None = None) -> Outcome:
+    """Return what ``check`` says of ``implementation`` (the reference where None), and of its mutants."""
+    start = time.perf_counter()
+    cases = options.cases_of(check)
+    right = (implementation or check.implementation).recording()
+    main = search(check, check.run, right, options, examples=cases)
+    outcome = Outcome(check.name, check.statements, **main._asdict(), uses=right.used())
+    if main.result == "passed" and check.printed is not None:
+        outcome = _refute(check, outcome, right, options)
+    if outcome.result == "passed" and options.teeth:
+        outcome = _bite(check, outcome, options)
+    return replace(outcome, seconds=round(time.perf_counter() - start, 4))
+
+
+def _refute(check: Check, outcome: Outcome, right: Implementation, options: Options) -> Outcome:
+    """Return the outcome with the smallest counterexample to the printed form; none found is an error."""
+    assert check.printed is not None
+    tries = max(check.examples, options.examples or 0)
+    counter = search(check, check.printed, right, options, examples=tries)
+    if counter.result == "failed":
+        return replace(outcome, counterexample=counter)
+    what = f"no counterexample to the printed form in {counter.examples} cases"
+    if counter.result != "passed":
+        what = f"the printed form gives no verdict ({counter.result}): {counter.what}"
+    return replace(outcome, result="error", what=what, case=counter.case)
+
+
+def _bite(check: Check, outcome: Outcome, options: Options) -> Outcome:
+    """Return the outcome with what became of each mutant; failed unless all are rejected by a Disagreement.
+
+    Mutants get as many cases as the check asks for, also where ``quick`` gives the reference fewer.
+    """
+    words = {"failed": "rejected", "passed": "survives"}
+    tries = max(check.examples, options.examples or 0)
+    verdicts = {}
+    for mistake, mutant in check.mutants.items():
+        found = search(check, check.run, mutant, options, examples=tries, shrink=False)
+        verdicts[mistake] = words.get(found.result, f"crashes: {found.what}")
+    outcome = replace(outcome, mutants=verdicts)
+    alive = [f"{mistake} ({verdict})" for mistake, verdict in verdicts.items() if verdict != "rejected"]
+    if alive:
+        outcome = replace(outcome, result="failed", what="mutants are not rejected: " + "; ".join(alive))
+    return outcome
+
+
+def search(
+    check: Check,
+    run: CheckFunction,
+    implementation: Implementation,
+    options: Options,
+    *,
+    examples: int,
+    shrink: bool = True,
+) -> Finding:
+    """Return what ``run`` says of ``implementation`` over the cases of ``check``, up to the first failure."""
+    last: list[Any] = []  # the last failing case and why; Hypothesis replays the smallest one at the end
+    count = 0
+    convert = conversion(options.backend, options.dtype)
+
+    def trial(case: Any) -> None:
+        nonlocal count
+        count += 1
+        try:
+            with rounding_of(options.dtype):
+                run(implementation, map_arrays(convert, case))
+        except hypothesis.errors.UnsatisfiedAssumption:
+            raise
+        except Exception as problem:
+            last[:] = [case, problem]
+            raise
+
+    try:
+        if isinstance(check.cases, Sequence):
+            for case in check.cases:
+                trial(case)
+        else:
+            _generate(trial, check.cases, examples, shrink)
+    except Exception as problem:
+        flaky = isinstance(problem, hypothesis.errors.Flaky)
+        case, problem = (None, problem) if flaky or not last else last
+        return _finding(check, case, problem)._replace(examples=count)
+    return Finding("passed", examples=count)
+
+
+def _generate(trial: Callable[[Any], None], cases: Any, examples: int, shrink: bool) -> None:
+    settings = hypothesis.settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
+    )
+    property_: Callable[[], None] = settings(hypothesis.given(cases)(trial))
+    property_()
+
+
+def _finding(check: Check, case: Any, problem: BaseException) -> Finding:
+    shown = "" if case is None else describe(case)
+    match problem:
+        case Disagreement():
+            return Finding(
+                "failed", problem.what, describe(problem.expected), describe(problem.actual), shown
+            )
+        case NotOffered():
+            return Finding("not covered", f"the implementation offers no {problem.args[0]}")
+        case MissingDataError() if check.needs_data:
+            return Finding("skipped", str(problem))
+    where = traceback.extract_tb(problem.__traceback__)
+    place = f" (at {where[-1].filename.rpartition('/')[2]}:{where[-1].lineno})" if where else ""
+    return Finding("error", f"{type(problem).__name__}: {problem}{place}", case=shown)
+
+
+# --- cases ------------------------------------------------------------------------------------------------
+
+
+def conversion(backend: str, dtype: str) -> Callable[[np.ndarray[Any, Any]], Any]:
+    """Return what turns a NumPy array of a case into a fresh one of ``backend``; floats become ``dtype``."""
+    xp = None if backend == "numpy" else load_backend(backend)
+
+    def convert(x: np.ndarray[Any, Any]) -> Any:
+        x = x.astype(dtype if x.dtype.kind == "f" else x.dtype)  # a copy: no check sees another's array
+        return x if xp is None else xp.asarray(x)
+
+    return convert
+
+
+def map_arrays(convert: Callable[[np.ndarray[Any, Any]], Any], case: Any) -> Any:
+    """Return ``case`` with ``convert`` applied to every array in its tuples, lists, dicts and dataclasses."""
+
+    def visit(x: Any) -> Any:
+        match x:
+            case np.ndarray():
+                return convert(x)
+            case tuple() if hasattr(x, "_fields"):
+                return type(x)(*map(visit, x))
+            case tuple() | list():
+                return type(x)(map(visit, x))
+            case dict():
+                return {key: visit(value) for key, value in x.items()}
+            case _ if is_dataclass(x) and not isinstance(x, type):
+                return replace(x, **{f.name: visit(getattr(x, f.name)) for f in fields(x) if f.init})
+            case _:
+                return x
+
+    return visit(case)
+
+
+def describe(x: Any, *, most: int = 64) -> str:
+    """Return ``x`` in words short enough for a report and exact enough to be typed in again."""
+    match x:
+        case np.ndarray() if x.size > most:
+            return f"array of shape {x.shape}, {x.dtype}"
+        case np.ndarray() | np.generic():
+            return repr(x.tolist())
+        case tuple() if hasattr(x, "_fields"):
+            inside = ", ".join(f"{k}={describe(v)}" for k, v in zip(x._fields, x, strict=True))
+            return f"{type(x).__name__}({inside})"
+        case tuple() | list():
+            return "(" + ", ".join(map(describe, x)) + ")"
+        case dict():
+            return "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in x.items()) + "}"
+        case _ if is_dataclass(x) and not isinstance(x, type):
+            inside = ", ".join(f"{f.name}={describe(getattr(x, f.name))}" for f in fields(x))
+            return f"{type(x).__name__}({inside})"
+        case str():
+            return x
+        case _:
+            return repr(x)

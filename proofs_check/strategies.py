@@ -1,0 +1,117 @@
+"""Hypothesis strategies for models, rows, laws and seeds: the awkward is generated on purpose.
+
+Sizes are tiny, so that exact enumeration is cheap, and never square.  Weights are multiples of 1/100, so that
+a counterexample can be read; some models have only zero weights, some saturate.  All arrays are NumPy float64;
+the runner moves them to other backends and dtypes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from ..reference.boltzmann.rbm import RBM
+
+# --- numbers ----------------------------------------------------------------------------------------------
+
+seeds: SearchStrategy[int] = st.integers(0, 2**32 - 1)
+"""Seeds of random streams."""
+
+
+def hundredths(low: float, high: float) -> SearchStrategy[float]:
+    """Multiples of 1/100 in [low, high]: generic enough to tell formulas apart, short enough to read."""
+    return st.integers(math.ceil(low * 100), math.floor(high * 100)).map(lambda k: k / 100)
+
+
+def arrays(shape: tuple[int, ...], entries: SearchStrategy[float]) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Float64 arrays of this shape whose entries are drawn one by one."""
+    size = math.prod(shape)
+    return st.lists(entries, min_size=size, max_size=size).map(lambda x: np.array(x, float).reshape(shape))
+
+
+@st.composite
+def weights(draw: DrawFn, *shape: int, scale: float = 2.0, saturation: float = 40.0) -> np.ndarray[Any, Any]:
+    """Weights within ``scale``; now and then all zero, now and then some at plus or minus ``saturation``.
+
+    At 40 a float64 sigmoid is one to rounding; ``saturation=scale`` leaves saturated weights out.
+    """
+    ordinary = hundredths(-scale, scale)
+    kind = draw(st.sampled_from(("ordinary", "ordinary", "zero", "saturating")))
+    if kind == "zero":
+        return np.zeros(shape)
+    saturated = st.sampled_from((-saturation, saturation))
+    return draw(arrays(shape, ordinary if kind == "ordinary" else ordinary | saturated))
+
+
+def probabilities(*shape: int) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Arrays of probabilities, 0 and 1 among them."""
+    return arrays(shape, st.sampled_from((0.0, 1.0, 0.5)) | hundredths(0, 1))
+
+
+def laws(states: int, *, zeros: bool = True) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Laws on ``states`` states; some states get no mass unless ``zeros`` is false."""
+    counts = st.lists(st.integers(0 if zeros else 1, 9), min_size=states, max_size=states)
+    return counts.filter(any).map(lambda n: np.array(n, float) / sum(n))
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def binary_rows(draw: DrawFn, units: int, *, max_rows: int = 4) -> np.ndarray[Any, Any]:
+    """Zeros and ones (n, units), 1 <= n <= max_rows; now and then a row is repeated."""
+    n = draw(st.integers(1, max_rows))
+    rows = draw(arrays((n, units), st.sampled_from((0.0, 1.0))))
+    if n > 1 and draw(st.booleans()):
+        rows[-1] = rows[0]
+    return rows
+
+
+# --- restricted Boltzmann machines ------------------------------------------------------------------------
+
+
+class RBMCase(NamedTuple):
+    """A model, data rows, and persistent chains that are not as many as the rows."""
+
+    theta: RBM
+    v: np.ndarray[Any, Any]  # (n, V)
+    chains: np.ndarray[Any, Any]  # (m, V), m != n
+
+
+class RBMLaw(NamedTuple):
+    """A model and a law of the data over all visible states."""
+
+    theta: RBM
+    law: np.ndarray[Any, Any]  # (2^V,)
+
+
+@st.composite
+def rbms(
+    draw: DrawFn, *, max_visible: int = 4, max_hidden: int = 3, scale: float = 2.0, saturation: float = 40.0
+) -> RBM:
+    """Binary RBMs with V != H."""
+    V = draw(st.integers(1, max_visible))
+    H = draw(st.integers(1, max_hidden).filter(lambda H: H != V))
+    options = {"scale": scale, "saturation": saturation}
+    return RBM(*(draw(weights(*shape, **options)) for shape in ((V, H), (V,), (H,))))
+
+
+@st.composite
+def rbm_cases(draw: DrawFn, /, *, max_rows: int = 4, **sizes: Any) -> RBMCase:
+    """An RBM with data rows (single, duplicated) and chains, n != m; ``sizes`` go to ``rbms``."""
+    theta = draw(rbms(**sizes))
+    V = theta.b.shape[0]
+    v = draw(binary_rows(V, max_rows=max_rows))
+    chains = draw(binary_rows(V, max_rows=max_rows + 1).filter(lambda c: c.shape != v.shape))
+    return RBMCase(theta, v, chains)
+
+
+@st.composite
+def rbm_laws(draw: DrawFn, /, *, zeros: bool = True, **sizes: Any) -> RBMLaw:
+    """An RBM with a law of the data over its visible states; ``sizes`` go to ``rbms``."""
+    theta = draw(rbms(**sizes))
+    return RBMLaw(theta, draw(laws(2 ** theta.b.shape[0], zeros=zeros)))
