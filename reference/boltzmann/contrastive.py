@@ -1,0 +1,177 @@
+r"""Contrastive divergence and its persistent form, sampled, and in exact expectation over the sampling.
+
+Both replace the second expectation of [BA] eq. 7 by the end of a short Gibbs chain: CD-k starts it at the
+data, PCD where it stood at the last update.  A direction is an RBM, to be *added* to the parameters: it ascends
+the log-likelihood.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.streams import Rng, Stream, as_stream
+from ..arguments import check_choice, check_count
+from ..numerics import sigmoid
+from ..states import binary_states, check_enumerable
+from .gibbs import gibbs_law, hidden_law, visible_law
+from .partition import law_of_bits
+from .rbm import RBM, check_rbm, check_visible, data_statistics, hidden_input, visible_input
+
+
+class Variant(NamedTuple):
+    """Which of the statistics' units are means ("mean") and which draws ("sample")."""
+
+    positive_hidden: str  # h beside the data
+    negative_visible: str  # v at the end of the chain; a mean also feeds the negative h
+    negative_hidden: str  # h beside the end of the chain
+
+
+DOCUMENT = Variant(positive_hidden="mean", negative_visible="sample", negative_hidden="mean")
+"""The updates as printed, [BA] eq. 8-10: both sigmoids are means, the v of the chain is a draw."""
+
+
+class CDInfo(NamedTuple):
+    """The rows whose mean outer products were contrasted."""
+
+    h_data: Array  # (n, H) beside the data
+    v_model: Array  # (m, V) at the end of the chains
+    h_model: Array  # (m, H) beside it
+
+
+class PCDInfo(NamedTuple):
+    """The rows whose mean outer products were contrasted, and where the chains stand now."""
+
+    h_data: Array  # (n, H) beside the data
+    v_model: Array  # (m, V) at the end of the chains
+    h_model: Array  # (m, H) beside it
+    chains: Array  # (m, V) binary in every variant: what the next step starts from
+
+
+def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUMENT) -> tuple[RBM, CDInfo]:
+    r"""Return the CD-k direction: mean statistics of the data minus those k Gibbs steps later.
+
+    .. math:: \Delta W &= \tfrac1n\sum_t v_t\,\sigma(v_t W+c) - \tilde v_t\,\sigma(\tilde v_t W+c) \\
+        \Delta b &= \tfrac1n\sum_t v_t - \tilde v_t \\
+        \Delta c &= \tfrac1n\sum_t \sigma(v_t W+c) - \sigma(\tilde v_t W+c)      [BA] eq. 8-10, [BP] eq. 43-44
+
+    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood, less
+    and less as k grows; ``expected_cd_step`` is its exact expectation.
+    Raises: ValueError for wrong shapes or dtypes, a ``v`` that is not binary, k < 1, or an unknown variant.
+    """
+    _check_step(theta, v, k, variant)
+    stream = as_stream(rng, like=v)
+    h_mean = sigmoid(hidden_input(theta, v))
+    h_0 = stream.bernoulli(h_mean)
+    v_mean = _roll_out(theta, h_0, k, stream)
+    v_model = v_mean if variant.negative_visible == "mean" else stream.bernoulli(v_mean)
+    h_model = _beside(theta, v_model, variant.negative_hidden, stream)
+    h_data = h_mean if variant.positive_hidden == "mean" else h_0
+    return _contrast(v, h_data, v_model, h_model), CDInfo(h_data, v_model, h_model)
+
+
+def pcd_step(
+    theta: RBM, v: Array, chains: Array, *, k: int, rng: Rng, variant: Variant = DOCUMENT
+) -> tuple[RBM, PCDInfo]:
+    """Return the PCD-k direction: mean statistics of the data minus those of the chains, k Gibbs steps on.
+
+    Each phase is the mean over its own rows: n of data, m of chains.  ``info.chains`` starts the next step.
+    The rates must decrease for the chains to keep up with the parameters.      [BA] 2.2
+
+    Shapes: v (n, V), chains (m, V) -> RBM, with rows of the info.   Exactness: unbiased as a gradient of the
+    log-likelihood where the chains are samples of the machine and the negative v is a draw; else biased.
+    Raises: ValueError for wrong shapes or dtypes, rows that are not binary, k < 1, or an unknown variant.
+    """
+    _check_step(theta, v, k, variant)
+    check_visible(theta, chains, name="chains")
+    stream = as_stream(rng, like=v)
+    h_data = _beside(theta, v, variant.positive_hidden, stream)
+    v_mean = _roll_out(theta, _beside(theta, chains, "sample", stream), k, stream)
+    chains = stream.bernoulli(v_mean)
+    v_model = v_mean if variant.negative_visible == "mean" else chains
+    h_model = _beside(theta, v_model, variant.negative_hidden, stream)
+    return _contrast(v, h_data, v_model, h_model), PCDInfo(h_data, v_model, h_model, chains)
+
+
+def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
+    r"""Return the expectation of ``cd_step`` over its draws, exactly.
+
+    .. math:: \tfrac1n\sum_t \mathbb{E}_h[\partial_\theta(-E)\mid v^{(t)}]
+        - \sum_{\tilde v} (\hat p\,T^k)(\tilde v)\, \mathbb{E}_h[\partial_\theta(-E)\mid\tilde v]
+
+    with T the Gibbs kernel and p-hat the empirical law of the rows; where the negative v is a mean, the sum is
+    over the h that it is the mean given.  A mean or a draw of h makes no difference to an expectation.
+
+    Shapes: v (n, V) -> RBM.   Exactness: exact.   Cost: k 2^(V + H + 1) multiplications, n 2^H numbers.
+    Raises: as ``cd_step``, and ValueError where the states are too many to enumerate.
+    """
+    return expected_pcd_step(theta, v, v, k=k, variant=variant)
+
+
+def expected_pcd_step(theta: RBM, v: Array, chains: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
+    """Return the expectation of ``pcd_step`` over its draws, given where the chains stand, exactly.
+
+    Shapes: v (n, V), chains (m, V) -> RBM.   Exactness: exact.
+    Cost: k 2^(V + H + 1) multiplications, m 2^H numbers.
+    Raises: as ``pcd_step``, and ValueError where the states are too many to enumerate.
+    """
+    _check_step(theta, v, k, variant)
+    check_visible(theta, chains, name="chains")
+    data = data_statistics(theta, v)
+    model = _expected_statistics(theta, *_law_of_ends(theta, chains, k, variant))
+    return RBM(*(d - m for d, m in zip(data, model, strict=True)))
+
+
+def _check_step(theta: RBM, v: Array, k: int, variant: Variant) -> None:
+    check_rbm(theta)
+    check_visible(theta, v)
+    check_count("k", k)
+    for name, value in zip(variant._fields, variant, strict=True):
+        check_choice(f"variant.{name}", value, "mean", "sample")
+
+
+def _beside(theta: RBM, v: Array, how: str, stream: Stream) -> Array:
+    """Return h beside v: its mean, or a draw."""
+    h_mean = sigmoid(hidden_input(theta, v))
+    return h_mean if how == "mean" else stream.bernoulli(h_mean)
+
+
+def _roll_out(theta: RBM, h: Array, k: int, stream: Stream) -> Array:
+    """Return E[v_k | h_{k-1}], the k-1 sweeps from h_0 to h_{k-1} drawn."""
+    v_mean = sigmoid(visible_input(theta, h))
+    for _ in range(k - 1):
+        h = _beside(theta, stream.bernoulli(v_mean), "sample", stream)
+        v_mean = sigmoid(visible_input(theta, h))
+    return v_mean
+
+
+def _contrast(v_data: Array, h_data: Array, v_model: Array, h_model: Array) -> RBM:
+    """Return mean statistics of the data rows minus those of the model rows."""
+    xp = array_namespace(v_data)
+    # One product over all rows, signed and scaled: two products would cost three more passes over W's shape.
+    v = xp.concat([v_data / v_data.shape[0], v_model / -v_model.shape[0]])
+    return RBM(
+        xp.matrix_transpose(v) @ xp.concat([h_data, h_model]),
+        xp.mean(v_data, axis=0) - xp.mean(v_model, axis=0),
+        xp.mean(h_data, axis=0) - xp.mean(h_model, axis=0),
+    )
+
+
+def _law_of_ends(theta: RBM, chains: Array, k: int, variant: Variant) -> tuple[Array, Array]:
+    """Return all values that the negative v may take, and the law over them."""
+    xp = array_namespace(chains)
+    check_enumerable("the table of p(h | chains)", (chains.shape[0], *(2,) * theta.W.shape[1]))
+    inputs = hidden_input(theta, chains)
+    law = xp.mean(law_of_bits(sigmoid(-inputs), sigmoid(inputs)), axis=0)  # of h_0
+    if variant.negative_visible == "sample":
+        law = gibbs_law(theta, visible_law(theta, law), steps=k - 1)
+        return binary_states(theta.W.shape[0], like=chains), law
+    if k > 1:
+        law = hidden_law(theta, gibbs_law(theta, visible_law(theta, law), steps=k - 2))
+    return sigmoid(visible_input(theta, binary_states(theta.W.shape[1], like=chains))), law
+
+
+def _expected_statistics(theta: RBM, v: Array, law: Array) -> RBM:
+    xp = array_namespace(v)
+    h = sigmoid(hidden_input(theta, v))
+    return RBM(xp.matrix_transpose(v) @ (law[:, None] * h), law @ v, law @ h)
