@@ -1,8 +1,8 @@
 """Block Gibbs sampling of an RBM: one step, its exact kernel, and the exact law after many steps.
 
 A step goes up and down: h from p(h | v), then v' from p(v' | h). Both conditionals factorise over units
-([BA] eq. 4), so the law of a layer given the other is the product of the laws of its two halves: pushing a law
-through it is one product of two small tables, and the 2^V x 2^V kernel is never needed.
+([BA] eq. 4), so the law of a layer given the other is the product of the laws of its two halves: pushing a
+law through it is one product of two small tables, and the 2^V x 2^V kernel is never needed.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def gibbs_kernel(theta: RBM) -> Array:
     check_rbm(theta)
     visible, hidden = theta.W.shape
     check_enumerable("the Gibbs kernel", (2,) * (visible + max(visible, hidden)))
+    xp = array_namespace(*theta)
     up = _law_of_units(hidden_input(theta, binary_states(visible, like=theta.W)))
     down = _law_of_units(visible_input(theta, binary_states(hidden, like=theta.W)))
-    return up @ down
+    return xp.matrix_transpose(down @ up)
 
 
 def gibbs_law(theta: RBM, law: Array, *, steps: int) -> Array:
@@ -89,9 +90,9 @@ def visible_law(theta: RBM, law: Array) -> Array:
 
 
 def _push(law: Array, first: Array, second: Array) -> Array:
-    """Return sum_x law(x) first(x, y1) second(x, y2), flat over y = (y1, y2)."""
+    """Return sum_x law(x) first(y1, x) second(y2, x), flat over y = (y1, y2)."""
     xp = array_namespace(law)
-    return xp.reshape(xp.matrix_transpose(first) @ (law[:, None] * second), (-1,))
+    return xp.reshape(first @ xp.matrix_transpose(law * second), (-1,))
 
 
 def _hidden_halves(theta: RBM) -> tuple[Array, Array]:
@@ -103,12 +104,14 @@ def _visible_halves(theta: RBM) -> tuple[Array, Array]:
 
 
 def _halves(inputs: Array) -> tuple[Array, Array]:
-    """Return the laws of the first and of the second half of the units, given their inputs."""
+    """Return the laws of the first and of the second half of the units, one column per row of inputs."""
     middle = (inputs.shape[1] + 1) // 2
     return _law_of_units(inputs[:, :middle]), _law_of_units(inputs[:, middle:])
 
 
 def _law_of_units(inputs: Array) -> Array:
+    """Return the law of binary units with these inputs (n, units) as columns (2^units, n)."""
+    inputs = array_namespace(inputs).matrix_transpose(inputs)
     return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
 
 
