@@ -1,8 +1,8 @@
 r"""Contrastive divergence and its persistent form, sampled, and in exact expectation over the sampling.
 
 Both replace the second expectation of [BA] eq. 7 by the end of a short Gibbs chain: CD-k starts it at the
-data, PCD where it stood at the last update.  A direction is an RBM, to be *added* to the parameters: it ascends
-the log-likelihood.
+data, PCD where it stood at the last update.  A direction is an RBM, to be *added* to the parameters: it
+ascends the log-likelihood.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_count
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
-from .gibbs import gibbs_law, hidden_law, visible_law
-from .partition import law_of_bits
+from .gibbs import gibbs_law, hidden_law, law_of_units, visible_law
 from .rbm import RBM, check_rbm, check_visible, data_statistics, hidden_input, visible_input
 
 
@@ -55,8 +54,8 @@ def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUME
         \Delta b &= \tfrac1n\sum_t v_t - \tilde v_t \\
         \Delta c &= \tfrac1n\sum_t \sigma(v_t W+c) - \sigma(\tilde v_t W+c)      [BA] eq. 8-10, [BP] eq. 43-44
 
-    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood, less
-    and less as k grows; ``expected_cd_step`` is its exact expectation.
+    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood, the
+    less the larger k; ``expected_cd_step`` is its exact expectation.
     Raises: ValueError for wrong shapes or dtypes, a ``v`` that is not binary, k < 1, or an unknown variant.
     """
     _check_step(theta, v, k, variant)
@@ -99,8 +98,8 @@ def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMEN
     .. math:: \tfrac1n\sum_t \mathbb{E}_h[\partial_\theta(-E)\mid v^{(t)}]
         - \sum_{\tilde v} (\hat p\,T^k)(\tilde v)\, \mathbb{E}_h[\partial_\theta(-E)\mid\tilde v]
 
-    with T the Gibbs kernel and p-hat the empirical law of the rows; where the negative v is a mean, the sum is
-    over the h that it is the mean given.  A mean or a draw of h makes no difference to an expectation.
+    with T the Gibbs kernel and p-hat the empirical law of the rows; where the negative v is a mean, the sum
+    is over the h that it is the mean given.  A mean or a draw of h makes no difference to an expectation.
 
     Shapes: v (n, V) -> RBM.   Exactness: exact.   Cost: k 2^(V + H + 1) multiplications, n 2^H numbers.
     Raises: as ``cd_step``, and ValueError where the states are too many to enumerate.
@@ -161,8 +160,7 @@ def _law_of_ends(theta: RBM, chains: Array, k: int, variant: Variant) -> tuple[A
     """Return all values that the negative v may take, and the law over them."""
     xp = array_namespace(chains)
     check_enumerable("the table of p(h | chains)", (chains.shape[0], *(2,) * theta.W.shape[1]))
-    inputs = hidden_input(theta, chains)
-    law = xp.mean(law_of_bits(sigmoid(-inputs), sigmoid(inputs)), axis=0)  # of h_0
+    law = xp.mean(law_of_units(hidden_input(theta, chains)), axis=1)  # of h_0
     if variant.negative_visible == "sample":
         law = gibbs_law(theta, visible_law(theta, law), steps=k - 1)
         return binary_states(theta.W.shape[0], like=chains), law

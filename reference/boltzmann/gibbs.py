@@ -51,8 +51,8 @@ def gibbs_kernel(theta: RBM) -> Array:
     visible, hidden = theta.W.shape
     check_enumerable("the Gibbs kernel", (2,) * (visible + max(visible, hidden)))
     xp = array_namespace(*theta)
-    up = _law_of_units(hidden_input(theta, binary_states(visible, like=theta.W)))
-    down = _law_of_units(visible_input(theta, binary_states(hidden, like=theta.W)))
+    up = law_of_units(hidden_input(theta, binary_states(visible, like=theta.W)))
+    down = law_of_units(visible_input(theta, binary_states(hidden, like=theta.W)))
     return xp.matrix_transpose(down @ up)
 
 
@@ -89,6 +89,15 @@ def visible_law(theta: RBM, law: Array) -> Array:
     return _push(law, *_visible_halves(theta))
 
 
+def law_of_units(inputs: Array) -> Array:
+    """Return the law of binary units with these inputs, over all their states.      [BA] eq. 4-5
+
+    Shapes: inputs (n, units) -> (2^units, n), one column per row of inputs.   Exactness: exact.
+    """
+    inputs = array_namespace(inputs).matrix_transpose(inputs)
+    return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
+
+
 def _push(law: Array, first: Array, second: Array) -> Array:
     """Return sum_x law(x) first(y1, x) second(y2, x), flat over y = (y1, y2)."""
     xp = array_namespace(law)
@@ -106,13 +115,7 @@ def _visible_halves(theta: RBM) -> tuple[Array, Array]:
 def _halves(inputs: Array) -> tuple[Array, Array]:
     """Return the laws of the first and of the second half of the units, one column per row of inputs."""
     middle = (inputs.shape[1] + 1) // 2
-    return _law_of_units(inputs[:, :middle]), _law_of_units(inputs[:, middle:])
-
-
-def _law_of_units(inputs: Array) -> Array:
-    """Return the law of binary units with these inputs (n, units) as columns (2^units, n)."""
-    inputs = array_namespace(inputs).matrix_transpose(inputs)
-    return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
+    return law_of_units(inputs[:, :middle]), law_of_units(inputs[:, middle:])
 
 
 def _check_layer_law(theta: RBM, law: Array, layer: str) -> None:
