@@ -1,26 +1,304 @@
-"""The command line."""
+"""The command line: ``exactgen verify | explain | coverage | audit``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# Nothing heavy is imported here: --help answers at once, and bad usage is refused before anything is loaded.
+from ..backends.arrays import BACKENDS
+
+try:
+    from .audit import command as audit_command
+except ImportError:
+    audit_command = None
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .registry import Check
+    from .runner import Options, Outcome
+
+EXTRAS = ("hypothesis", "matplotlib", "rich", "yaml")
+
+EXAMPLES = """\
+examples:
+  exactgen verify                         all statements that have a check
+  exactgen verify BA.eq3 AO.prop --teeth  one statement and a prefix; and every mutant must be rejected
+  exactgen verify BA --dtype float32 --backend torch
+  exactgen explain BA.eq7                 what it says, what computes it, what its check found
+  exactgen explain BA.alg1 --figure gibbs.png
+  exactgen coverage                       statements by document and status
+  exactgen audit sklearn.neural_network:BernoulliRBM
+
+exit status: 0 clean, 1 something failed or was found, 2 wrong usage, 130 interrupted
+"""
+
+
+class UsageError(Exception):
+    """The command line asks for what there is not."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``exactgen`` and return its exit status."""
-    parser = argparse.ArgumentParser(prog="exactgen")
-    commands = parser.add_subparsers(required=True)
-    verify = commands.add_parser("verify")
-    verify.add_argument("ids", nargs="*")
-    verify.add_argument("--teeth", action="store_true")
-    args = parser.parse_args(argv)
-    from .checks import load_checks
-    from .runner import Options, run_check
+    args = _parser().parse_args(argv)
+    try:
+        return int((audit_command.run if args.command == "audit" else args.run)(args))
+    except UsageError as problem:
+        print(f"exactgen: {problem}", file=sys.stderr)
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        print(f"exactgen: {problem.name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("exactgen: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    return 2
 
-    bad = 0
-    for check in load_checks().values():
-        if not args.ids or any(s.startswith(i) for s in check.statements for i in args.ids):
-            outcome = run_check(check, Options(teeth=args.teeth))
-            bad += outcome.result not in ("passed", "skipped")
-            print(outcome)
-    return 1 if bad else 0
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exactgen",
+        description="Verify the statements of five documents on deep generative models; audit other code.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+
+    verify = commands.add_parser("verify", help="check statements", description=_verify.__doc__)
+    verify.add_argument("names", nargs="*", metavar="ID", help="an id (AO.prop7) or a prefix (AO, BA.sec2)")
+    verify.add_argument(
+        "--teeth", action="store_true", help="every mutant of every check must be rejected too"
+    )
+    verify.add_argument("--quick", action="store_true", help="a fifth of the generated cases")
+    verify.add_argument("--examples", type=_positive, metavar="N", help="generated cases per check")
+    verify.add_argument("--backend", choices=BACKENDS, default="numpy", help="arrays of the generated cases")
+    verify.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="and their dtype")
+    verify.add_argument("-j", "--jobs", type=_positive, default=1, metavar="N", help="processes")
+    verify.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
+    verify.add_argument("--junit", metavar="FILE", help="write a JUnit report")
+    verify.set_defaults(run=_verify)
+
+    explain = commands.add_parser("explain", help="tell all about a statement", description=_explain.__doc__)
+    explain.add_argument("name", metavar="ID")
+    explain.add_argument("--figure", metavar="FILE", help="draw it, where there is a picture (png, svg, pdf)")
+    explain.add_argument("--json", metavar="FILE", help="write it as JSON; - is standard output")
+    explain.set_defaults(run=_explain)
+
+    coverage = commands.add_parser(
+        "coverage", help="count statements by status", description=_coverage.__doc__
+    )
+    coverage.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="list id, kind, status and checks of every statement; standard output without FILE",
+    )
+    coverage.set_defaults(run=_coverage)
+
+    for command in (verify, explain, coverage):
+        command.add_argument(
+            "--data-dir", metavar="DIR", help="folder of the data sets (else $EXACTGEN_DATA)"
+        )
+        command.add_argument("--results", metavar="FILE", help="where the last results are kept")
+    if audit_command:
+        audit_command.add_parser(commands)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is wanted, got {text!r}")
+    return int(text)
+
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Run the checks of the statements named, of all without names, and report what they found."""
+    from . import report
+    from .runner import Options
+    from .status import verdict
+
+    statements = _select(args.names)
+    _prepare(args, args.json, args.junit)
+    _try_backend(args.backend)
+    console = _console(args.json)
+    options = Options(args.examples, args.quick, args.teeth, args.backend, args.dtype)
+    checks = _checks_of({statement.id for statement in statements})
+    outcomes = _run(list(checks), options, jobs=args.jobs)
+    verdicts = [verdict(statement, checks, outcomes) for statement in statements]
+
+    report.print_verdicts(console, verdicts, outcomes)
+    report.print_details(console, outcomes.values(), checks)
+    report.print_summary(console, verdicts, options)
+    if (args.backend, args.dtype) == ("numpy", "float64"):
+        _keep(args, outcomes)
+    if args.json:
+        _write(args.json, _json(report.verification(verdicts, outcomes, options)))
+    if args.junit:
+        _write(args.junit, report.junit(list(outcomes.values())))
+    return int(any(outcome.result not in ("passed", "skipped") for outcome in outcomes.values()))
+
+
+def _explain(args: argparse.Namespace) -> int:
+    """Tell what a statement says, which functions compute it, and what its checks found."""
+    from . import explain, figures, results
+
+    statement = _select([args.name])[0]
+    if statement.id != args.name:
+        raise UsageError(f"{args.name!r} is no id but a prefix; the first it selects is {statement.id}")
+    _prepare(args, args.json, args.figure)
+    picture = figures.FIGURES.get(statement.id)
+    if args.figure and picture is None:
+        raise UsageError(f"{statement.id} has no picture; these have: {', '.join(figures.FIGURES)}")
+    known = results.load(_results_file(args))
+    checks = _checks_of({statement.id})
+    outcomes, ran = _known_or_quick(args, list(checks))
+    last = (
+        "none: no check yet"
+        if not checks
+        else f"of {known.when}"
+        if known and not ran
+        else "run now, quickly"
+    )
+    if ran and known:
+        last += f"; that of {known.when} was of other sources or of other checks"
+    told = explain.explain(statement, checks, outcomes, last)
+    explain.print_explanation(_console(args.json), told, outcomes)
+    if args.json:
+        _write(args.json, _json(told))
+    if args.figure and picture:
+        try:
+            _write(args.figure, figures.render(picture, Path(args.figure).suffix.removeprefix(".") or "png"))
+        except ValueError as problem:
+            raise UsageError(f"--figure: {problem}") from problem
+    return int(told["status"] == "failed")
+
+
+def _coverage(args: argparse.Namespace) -> int:
+    """Count statements by document and status; checks without a result for these sources are run, quickly."""
+    from . import report
+    from .status import verdict
+
+    _prepare(args, args.json)
+    statements = _select([])
+    checks = _checks_of({statement.id for statement in statements})
+    outcomes, _ = _known_or_quick(args, list(checks))
+    verdicts = [verdict(statement, checks, outcomes) for statement in statements]
+    if args.json:
+        _write(args.json, _json([report.entry(v) for v in verdicts]))
+    if args.json != "-":
+        report.print_coverage(_console(None), verdicts)
+    return int(any(v.status == "failed" for v in verdicts))
+
+
+# --- what the commands share -------------------------------------------------------------------------------
+
+
+def _select(names: Sequence[str]) -> list[Any]:
+    from . import ledger
+
+    try:
+        return ledger.select(names)
+    except ledger.UnknownStatementError as problem:
+        raise UsageError(str(problem)) from problem
+
+
+def _checks_of(ids: set[str]) -> Mapping[str, Check]:
+    from .checks import load_checks
+
+    return {name: check for name, check in load_checks().items() if ids.intersection(check.statements)}
+
+
+def _prepare(args: argparse.Namespace, *outputs: str | None) -> None:
+    """Refuse what cannot be read or written before any work is done."""
+    if args.data_dir is not None:
+        if not Path(args.data_dir).is_dir():
+            raise UsageError(f"--data-dir: {args.data_dir} is not a folder")
+        os.environ["EXACTGEN_DATA"] = args.data_dir
+    for file in outputs:
+        if file and file != "-" and (Path(file).is_dir() or not os.access(Path(file).parent, os.W_OK)):
+            raise UsageError(f"{file} cannot be written")
+
+
+def _try_backend(name: str) -> None:
+    from ..backends.arrays import load_backend
+
+    try:
+        load_backend(name).asarray([0.0])
+    except Exception as problem:  # a framework without its device raises errors of its own
+        raise UsageError(f"--backend {name}: {problem}") from problem
+
+
+def _console(json_file: str | None) -> Console:
+    """Return where tables go: standard output, unless JSON goes there."""
+    from rich.console import Console
+
+    console = Console(stderr=json_file == "-", highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(stderr=json_file == "-", highlight=False, width=140)
+
+
+def _run(names: Sequence[str], options: Options, *, jobs: int = 1) -> dict[str, Outcome]:
+    """Return the outcomes by check, with progress on standard error."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from .runner import run_checks
+
+    outcomes = {}
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checks", total=len(names))
+        for outcome in run_checks(names, options, jobs=jobs):
+            outcomes[outcome.check] = outcome
+            progress.update(task, advance=1, description=outcome.check)
+    return outcomes
+
+
+def _known_or_quick(args: argparse.Namespace, names: Sequence[str]) -> tuple[dict[str, Outcome], bool]:
+    """Return outcomes for these sources, and whether some had to be run for that."""
+    from . import results
+    from .runner import Options
+
+    known = results.fresh(_results_file(args))
+    missing = [name for name in names if name not in known]
+    ran = _run(missing, Options(quick=True)) if missing else {}
+    _keep(args, ran)
+    return {**{name: known[name] for name in names if name in known}, **ran}, bool(ran)
+
+
+def _results_file(args: argparse.Namespace) -> Path:
+    from . import results
+
+    return Path(args.results) if args.results else results.default_file()
+
+
+def _keep(args: argparse.Namespace, outcomes: Mapping[str, Outcome]) -> None:
+    from . import results
+
+    try:
+        if outcomes:
+            results.save(_results_file(args), outcomes.values())
+    except OSError as problem:
+        print(f"exactgen: the results are not kept: {problem}", file=sys.stderr)
+
+
+def _json(plain: Any) -> str:
+    return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(file: str, content: str | bytes) -> None:
+    from .results import write_whole
+
+    if file == "-":
+        sys.stdout.write(content if isinstance(content, str) else content.decode())
+    else:
+        write_whole(Path(file), content)

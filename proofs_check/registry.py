@@ -1,8 +1,8 @@
 """Checks: functions of an implementation, with the cases they run on and the mutants they must reject.
 
-A check serves three ends.  Run on the reference it verifies statements; run on its mutants it must fail; run
-on an adapter it audits somebody else's code.  ``check(impl, case)`` returns nothing when all is well and raises
-``Disagreement`` otherwise.
+A check serves three ends.  Run on the reference it verifies statements; run on its mutants it must fail;
+run on an adapter it audits somebody else's code.  ``check(impl, case)`` returns nothing when all is well and
+raises ``Disagreement`` otherwise.
 """
 
 from __future__ import annotations
@@ -151,6 +151,11 @@ class Check:
     doc: str = field(default="", repr=False)
 
     @property
+    def label(self) -> str:
+        """The name under which test reports list the check: ``BA.eq3-partition_function``."""
+        return f"{'+'.join(self.statements)}-{self.name}"
+
+    @property
     def refutes(self) -> bool:
         """Whether the statement fails as printed."""
         return self.printed is not None
@@ -173,9 +178,9 @@ def check(
     """Register the decorated function as a check of ``statements``.
 
     ``of``: the reference modules whose functions it calls through ``impl``.  ``mutants``: for each deliberate
-    mistake, in words, the functions that replace the right ones.  ``printed``: where the statement is false as
-    printed, a check of the printed form; a counterexample to it is searched and shrunk, while the decorated
-    function verifies the correction.
+    mistake, in words, the functions that replace the right ones.  ``printed``: where the statement is false
+    as printed, a check of the printed form; a counterexample to it is searched and shrunk, while the
+    decorated function verifies the correction.
 
     Raises: ValueError where no mutant is named, the name is taken, or statistics would run on searched cases.
     """

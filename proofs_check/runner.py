@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import hypothesis
@@ -14,6 +18,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from ..backends.arrays import load_backend
 from ..data.sources import MissingDataError
+from .checks import load_checks
 from .registry import Check, CheckFunction, Disagreement, Implementation, NotOffered, rounding_of
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
@@ -84,6 +89,24 @@ class Outcome:
         )
 
 
+def run_checks(names: Sequence[str], options: Options, *, jobs: int = 1) -> Iterator[Outcome]:
+    """Yield the outcome of each named check, in this order; ``jobs`` processes share the work."""
+    if jobs == 1:
+        yield from (_run_named(name, options) for name in names)
+        return
+    context = multiprocessing.get_context("spawn")
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which cancels what is left
+    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:
+        try:
+            yield from pool.map(partial(_run_named, options=options), names)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _run_named(name: str, options: Options) -> Outcome:
+    return run_check(load_checks()[name], options)
+
+
 def run_check(check: Check, options: Options, implementation: Implementation | None = None) -> Outcome:
     """Return what ``check`` says of ``implementation`` (the reference where None), and of its mutants."""
     start = time.perf_counter()
@@ -94,15 +117,22 @@ def run_check(check: Check, options: Options, implementation: Implementation | N
     if main.result == "passed" and check.printed is not None:
         outcome = _refute(check, outcome, right, options)
     if outcome.result == "passed" and options.teeth:
-        outcome = _bite(check, outcome, options)
+        mutants = teeth(check, options)
+        alive = "; ".join(f"{mistake} ({what})" for mistake, what in mutants.items() if what != "rejected")
+        outcome = replace(outcome, mutants=mutants)
+        if alive:
+            outcome = replace(outcome, result="failed", what=f"mutants are not rejected: {alive}")
     return replace(outcome, seconds=round(time.perf_counter() - start, 4))
 
 
 def _refute(check: Check, outcome: Outcome, right: Implementation, options: Options) -> Outcome:
-    """Return the outcome with the smallest counterexample to the printed form; none found is an error."""
+    """Return the outcome with the smallest counterexample to the printed form; none found is an error.
+
+    A counterexample is a fact of the mathematics: it is searched in float64, on NumPy, whatever the options.
+    """
     assert check.printed is not None
     tries = max(check.examples, options.examples or 0)
-    counter = search(check, check.printed, right, options, examples=tries)
+    counter = search(check, check.printed, right, Options(), examples=tries)
     if counter.result == "failed":
         return replace(outcome, counterexample=counter)
     what = f"no counterexample to the printed form in {counter.examples} cases"
@@ -111,22 +141,19 @@ def _refute(check: Check, outcome: Outcome, right: Implementation, options: Opti
     return replace(outcome, result="error", what=what, case=counter.case)
 
 
-def _bite(check: Check, outcome: Outcome, options: Options) -> Outcome:
-    """Return the outcome with what became of each mutant; failed unless all are rejected by a Disagreement.
+def teeth(check: Check, options: Options) -> dict[str, str]:
+    """Return for each mistake whether its mutant is ``rejected``, ``survives``, or crashes.
 
-    Mutants get as many cases as the check asks for, also where ``quick`` gives the reference fewer.
+    Only a Disagreement rejects.  Mutants get as many cases as the check asks for, also where ``quick`` gives
+    the reference fewer.
     """
-    words = {"failed": "rejected", "passed": "survives"}
+    words = {"failed": "rejected", "passed": "survives", "skipped": "skipped"}
     tries = max(check.examples, options.examples or 0)
     verdicts = {}
     for mistake, mutant in check.mutants.items():
         found = search(check, check.run, mutant, options, examples=tries, shrink=False)
         verdicts[mistake] = words.get(found.result, f"crashes: {found.what}")
-    outcome = replace(outcome, mutants=verdicts)
-    alive = [f"{mistake} ({verdict})" for mistake, verdict in verdicts.items() if verdict != "rejected"]
-    if alive:
-        outcome = replace(outcome, result="failed", what="mutants are not rejected: " + "; ".join(alive))
-    return outcome
+    return verdicts
 
 
 def search(
@@ -179,8 +206,8 @@ def _generate(trial: Callable[[Any], None], cases: Any, examples: int, shrink: b
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
     )
-    property_: Callable[[], None] = settings(hypothesis.given(cases)(trial))
-    property_()
+    generate: Any = hypothesis.given(cases)
+    settings(generate(trial))()
 
 
 def _finding(check: Check, case: Any, problem: BaseException) -> Finding:

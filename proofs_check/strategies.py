@@ -1,8 +1,8 @@
 """Hypothesis strategies for models, rows, laws and seeds: the awkward is generated on purpose.
 
 Sizes are tiny, so that exact enumeration is cheap, and never square.  Weights are multiples of 1/100, so that
-a counterexample can be read; some models have only zero weights, some saturate.  All arrays are NumPy float64;
-the runner moves them to other backends and dtypes.
+a counterexample can be read; some models have only zero weights, some saturate.  All arrays are float64 of
+NumPy; the runner moves them to other backends and dtypes.
 """
 
 from __future__ import annotations

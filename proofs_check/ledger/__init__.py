@@ -6,6 +6,7 @@ An entry says what a statement is, never whether it is true: that is computed fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -66,3 +67,30 @@ def parse(document: str, entries: Iterable[Mapping[str, Any]]) -> dict[str, Stat
             raise ValueError(f"{document}.yaml holds {name} twice")
         statements[name] = statement
     return statements
+
+
+class UnknownStatementError(KeyError):
+    """No statement has this id, nor begins with it; the message suggests near ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def select(names: Iterable[str]) -> list[Statement]:
+    """Return the statements that ``names`` select, in document order; all where there are no names.
+
+    An id selects its statement, anything else all ids that begin with it (``AO``, ``BA.sec2``).
+
+    Raises: UnknownStatementError for a name that selects nothing.
+    """
+    statements, chosen = load(), set[str]()
+    names = list(names)
+    for name in names:
+        found = [name] if name in statements else [known for known in statements if known.startswith(name)]
+        if not found or not name:
+            lower = {known.lower(): known for known in statements}
+            near = [lower[match] for match in get_close_matches(name.lower(), lower, n=4, cutoff=0.6)]
+            hint = f"; near: {', '.join(near)}" if near else f"; documents: {', '.join(DOCUMENTS)}"
+            raise UnknownStatementError(f"no statement {name!r}{hint}")
+        chosen.update(found)
+    return [statement for statement in statements.values() if statement.id in chosen or not names]

@@ -1,0 +1,77 @@
+"""All there is to know of one statement: what it says, what computes it, and what its checks found."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from .figures import FIGURES
+from .ledger import DOCUMENTS, Statement
+from .registry import Check
+from .report import print_outcome, styled
+from .runner import Outcome
+from .status import verdict
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def explain(
+    statement: Statement, checks: Mapping[str, Check], outcomes: Mapping[str, Outcome], last: str
+) -> dict[str, Any]:
+    """Return what is known of ``statement`` as plain data; ``last`` says what ``outcomes`` are."""
+    known = verdict(statement, checks, outcomes)
+    return {
+        **statement._asdict(),
+        "document": DOCUMENTS[statement.document],
+        "status": known.status,
+        "evidence": known.evidence,
+        "last_result": last,
+        "figure": statement.id in FIGURES,
+        "checks": [_check(checks[name], outcomes[name]) for name in known.checks],
+    }
+
+
+def _check(check: Check, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "where": place(check.run),
+        "says": inspect.cleandoc(check.doc),
+        "evidence": str(check.evidence),
+        "implementation": {name: place(getattr(check.implementation, name)) for name in outcome.uses},
+        "mutants": {mistake: outcome.mutants.get(mistake, "not run") for mistake in check.mutants},
+        "correction": check.correction,
+        "result": outcome.as_json(),
+    }
+
+
+def place(thing: Any) -> str:
+    """Return file:line of a function or class of this package."""
+    source = inspect.unwrap(thing)
+    file = Path(inspect.getsourcefile(source) or "?")
+    name = file.relative_to(_PACKAGE) if file.is_relative_to(_PACKAGE) else file
+    return f"{name.as_posix()}:{inspect.getsourcelines(source)[1]}"
+
+
+def print_explanation(console: Console, known: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> None:
+    """Print what ``explain`` returned."""
+    console.print(f"[bold]{known['id']}[/]  {known['kind']}, {escape(known['where'])}")
+    console.print(escape(known["document"]), style="dim")
+    console.print(f"\n{escape(known['says'])}\n")
+    console.print(f"status       {styled(known['status'])}: {escape(known['evidence'])}")
+    console.print(f"last result  {known['last_result']}")
+    for check in known["checks"]:
+        console.print(f"\n[bold]check {check['name']}[/]  {check['where']}")
+        console.print(escape(check["says"]) or "(no description)")
+        console.print(f"if it passes, the statement {check['evidence']}")
+        for name, where in check["implementation"].items():
+            console.print(f"  computed by {name}  {where}")
+        for mistake, result in check["mutants"].items():
+            console.print(f"  mutant: {escape(mistake)}  [dim]{escape(result)}[/]")
+        print_outcome(console, outcomes[check["name"]], check["correction"])
+    if known["figure"]:
+        console.print(f"\na picture: exactgen explain {known['id']} --figure FILE.png", style="dim")

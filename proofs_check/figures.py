@@ -1,0 +1,124 @@
+"""Pictures of statements, for ``exactgen explain ID --figure FILE``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..reference.boltzmann.rbm import RBM
+
+Figure: TypeAlias = Callable[[Any], None]
+FIGURES: dict[str, Figure] = {}
+
+
+def figure(*statements: str) -> Callable[[Figure], Figure]:
+    """Register the decorated function, which draws on Matplotlib axes, as the picture of ``statements``."""
+
+    def register(draw: Figure) -> Figure:
+        for statement in statements:
+            if statement in FIGURES:
+                raise ValueError(f"{statement} has two figures")
+            FIGURES[statement] = draw
+        return draw
+
+    return register
+
+
+def render(draw: Figure, suffix: str) -> bytes:
+    """Return the picture as a file of the kind that ``suffix`` (png, svg, pdf) names.
+
+    Raises: ValueError for a suffix that Matplotlib does not write.
+    """
+    import io
+
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(6.4, 4.0), layout="constrained")
+    draw(canvas.add_subplot())
+    out = io.BytesIO()
+    canvas.savefig(out, format=suffix, dpi=150)
+    return out.getvalue()
+
+
+def _example() -> RBM:
+    """Return a 4x3 RBM that mixes slowly enough to see."""
+    rng = np.random.default_rng(7)
+    return RBM(rng.normal(0, 1.6, (4, 3)), rng.normal(0, 0.5, 4), rng.normal(0, 0.5, 3))
+
+
+@figure("BA.fig2", "BA.alg1")
+def law_against_samples(axes: Any) -> None:
+    """Draw the exact law of v beside the frequencies of Gibbs chains, after 1 and after 50 steps."""
+    from ..reference.boltzmann.gibbs import gibbs_step
+    from ..reference.boltzmann.partition import marginal_visible
+    from ..reference.states import state_index
+
+    theta, chains = _example(), 2000
+    states = 2 ** theta.b.shape[0]
+    exact = marginal_visible(theta)
+    order = np.argsort(-exact)
+    axes.bar(np.arange(states), exact[order], color="0.8", label="exact law")
+    rng, v = np.random.default_rng(1), np.zeros((chains, theta.b.shape[0]))
+    for step in range(1, 51):
+        v, _ = gibbs_step(theta, v, rng=rng)
+        if step in (1, 50):
+            counts = np.bincount(state_index(v, (2,) * v.shape[1]), minlength=states)
+            axes.plot(
+                counts[order] / chains, "o" if step == 50 else "x", label=f"{chains} chains, step {step}"
+            )
+    axes.set(xlabel="visible states, the most likely first", ylabel="probability")
+    axes.set_title("Gibbs chains started at zero, and the law they approach")
+    axes.legend()
+
+
+@figure("BA.sec2.2a", "BA.eq8", "BP.sec5.4a")
+def bias_of_contrastive_divergence(axes: Any) -> None:
+    """Draw how far the expected CD-k update is from the gradient, beside powers of the second eigenvalue."""
+    from ..reference.boltzmann.contrastive import expected_cd_step
+    from ..reference.boltzmann.gibbs import gibbs_kernel
+    from ..reference.boltzmann.likelihood import log_likelihood_grad
+    from ..reference.chains.kernels import second_eigenvalue
+
+    theta = _example()
+    v = np.array([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]])
+    gradient = log_likelihood_grad(theta, v)
+    steps = np.arange(1, 31)
+    bias = [
+        np.sqrt(sum(np.sum((e - g) ** 2) for e, g in zip(update, gradient, strict=True)))
+        for update in (expected_cd_step(theta, v, k=int(k)) for k in steps)
+    ]
+    rate = float(second_eigenvalue(gibbs_kernel(theta)))
+    axes.semilogy(steps, bias, "o", label="|expected CD-k update - gradient|, exact")
+    axes.semilogy(
+        steps, bias[-1] * rate ** (steps - steps[-1]), label=f"second eigenvalue {rate:.3f} to the k"
+    )
+    axes.set(xlabel="k, Gibbs steps", ylabel="bias", title="The bias of CD-k decays as the chain mixes")
+    axes.legend()
+
+
+@figure("BA.eq3", "BA.sec2.1c")
+def brackets_of_the_partition_function(axes: Any) -> None:
+    """Draw forward and reverse annealed importance sampling closing in on the exact log Z."""
+    from ..reference.boltzmann.annealing import ais, reverse_ais
+    from ..reference.boltzmann.partition import log_partition, marginal_visible
+    from ..reference.states import binary_states
+
+    theta, base, chains = _example(), np.zeros(4), 100
+    exact = float(log_partition(theta))
+    axes.axhline(exact, color="0.4", label="exact log Z")
+    rng = np.random.default_rng(5)
+    temperatures = np.array([2, 4, 8, 16, 32, 64, 128, 256])
+    draws = rng.choice(16, size=chains, p=marginal_visible(theta))
+    ends = binary_states(4, like=theta.W)[draws]  # exact samples of the model, where the reverse chains start
+    for name, run in (("forward", ais), ("reverse", reverse_ais)):
+        means = []
+        for n in temperatures:
+            betas = np.linspace(0, 1, n)
+            start = {"chains": chains} if run is ais else {"v": ends}
+            found = run(theta, base, betas=betas, rng=rng, **start)
+            means.append(float(found.log_partition_base + np.mean(found.log_weights)))
+        axes.semilogx(temperatures, means, "o-", base=2, label=f"{name}: mean log weight")
+    axes.set(xlabel="temperatures", ylabel="log Z", title="Annealed importance sampling brackets log Z")
+    axes.legend()

@@ -1,0 +1,93 @@
+"""The last results: one JSON file per user, of one version of the sources; files are written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from .runner import Outcome
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class Results(NamedTuple):
+    """Outcomes by check, of the version of the sources that ``source`` names."""
+
+    source: str
+    when: str
+    outcomes: dict[str, Outcome]
+
+
+def source_hash() -> str:
+    """Return a name of this version of the sources: a hash of all code and statements of the package."""
+    digest = hashlib.sha256()
+    for room in ("backends", "reference", "proofs_check", "data"):
+        for file in sorted((_PACKAGE / room).rglob("*")):
+            if file.suffix in (".py", ".yaml"):
+                digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def default_file() -> Path:
+    """Return where results are kept: ``exactgen/results.json`` in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "exactgen" / "results.json"
+
+
+def load(file: Path) -> Results | None:
+    """Return the results kept in ``file``; None where there are none that can be read."""
+    try:
+        plain = json.loads(file.read_text("utf-8"))
+        outcomes = {o["check"]: Outcome.from_json(o) for o in plain["checks"]}
+        return Results(plain["source"], plain["when"], outcomes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fresh(file: Path) -> dict[str, Outcome]:
+    """Return the outcomes in ``file`` that are of this version of the sources."""
+    known = load(file)
+    return known.outcomes if known and known.source == source_hash() else {}
+
+
+def save(file: Path, outcomes: Iterable[Outcome]) -> None:
+    """Add ``outcomes`` to those in ``file`` of this version of the sources, and drop those of others.
+
+    A skipped check says nothing new: it does not replace what an earlier run with the data found.
+    """
+    merged = fresh(file)
+    for outcome in outcomes:
+        if outcome.result != "skipped" or outcome.check not in merged:
+            merged[outcome.check] = outcome
+    plain = {
+        "source": source_hash(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "checks": [outcome.as_json() for outcome in merged.values()],
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, json.dumps(plain))
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write ``content`` to ``file`` through a temporary file beside it: an interrupt leaves no half of it."""
+    data = content.encode() if isinstance(content, str) else content
+    if file.exists() and not file.is_file():  # /dev/null is written to, never replaced
+        file.write_bytes(data)
+        return
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

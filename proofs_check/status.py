@@ -1,0 +1,60 @@
+"""The status of a statement, computed from what its checks gave; nobody types it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .ledger import Statement
+from .registry import Check
+from .runner import Outcome
+
+# From the strongest to the weakest: a statement with several checks reaches as far as the weakest of them.
+_REACH = {
+    "definition": "definition",
+    "exactly": "holds exactly",
+    "tolerance": "holds to tolerance",
+    "rate": "holds at rate",
+    "statistically": "holds statistically",
+    "reproduced": "reproduced",
+}
+STATUSES = (*list(_REACH.values())[1:], "definition", "fails as printed", "failed", "skipped", "open")
+
+
+class Verdict(NamedTuple):
+    """What is known of a statement."""
+
+    statement: Statement
+    status: str  # one of STATUSES
+    evidence: str  # in words
+    checks: tuple[str, ...]
+
+
+def verdict(statement: Statement, checks: Mapping[str, Check], outcomes: Mapping[str, Outcome]) -> Verdict:
+    """Return the status of ``statement``: the worst of its checks' results, then the weakest evidence.
+
+    failed: a check failed or gave no verdict.  skipped: all that ran passed, but some could not run.
+    fails as printed: a counterexample to the printed form was found, and the correction passed.
+    open: no check.
+    """
+    own = [check for check in checks.values() if statement.id in check.statements]
+    names = tuple(check.name for check in own)
+    status, evidence = _status(own, [outcomes.get(name) for name in names])
+    return Verdict(statement, status, evidence, names)
+
+
+def _status(checks: Sequence[Check], outcomes: Sequence[Outcome | None]) -> tuple[str, str]:
+    if not checks:
+        return "open", "no check yet"
+    ran = [outcome for outcome in outcomes if outcome is not None and outcome.result != "skipped"]
+    bad = [f"{o.check}: {o.what}" for o in ran if o.result != "passed"]
+    if bad:
+        return "failed", "; ".join(bad)
+    if len(ran) < len(checks):
+        missing = [c.name for c, o in zip(checks, outcomes, strict=True) if o not in ran]
+        return "skipped", f"{len(ran)} of {len(checks)} checks ran, not {', '.join(missing)}"
+    refuting = [check for check in checks if check.refutes]
+    if refuting:
+        return "fails as printed", "; ".join(check.correction for check in refuting)
+    weakest = max(checks, key=lambda check: list(_REACH).index(check.evidence.kind)).evidence
+    return _REACH[weakest.kind], str(weakest)
