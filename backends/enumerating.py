@@ -41,7 +41,7 @@ class Outcomes:
     def mean(self, f: Callable[[Any], Array] = lambda values: values) -> Array:
         r"""Return :math:`\sum_o w_{io} f_{io}` for each row; impossible outcomes count for nothing.
 
-        Shapes: f(values) (n R, ...) -> (n, ...) float64.   Exactness: exact; of nodes or terms, to their order.
+        Shapes: f(values) (n R, ...) -> (n, ...) float64.   Exactness: exact; nodes and terms to their order.
         """
         x, xp = f(self.values), array_namespace(self.log_weight)
         n, R = self.log_weight.shape
