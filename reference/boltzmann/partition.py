@@ -1,28 +1,28 @@
-"""The exact log partition function of an RBM, its marginals and mean statistics, by summing over one layer.
+"""The exact log partition function of an RBM, its marginals and mean statistics, by summing over a layer.
 
-Summing v out leaves one weight per hidden state, a product over visible units: with the inputs of unit i split over
-two halves of the hidden units, h = (g, h'), into a_i(g) + d_i(h'),
+Summing v out leaves a weight per hidden state, a product over visible units. Split the hidden units into
+two halves, h = (g, h'), and the input of visible unit i into a_i(g) + d_i(h'):
 
     sum_v e^{-E(v, h)} = e^{c h} prod_i (1 + e^{a_i + d_i}).
 
-Written out, that costs one exponential for each of the V 2^H pairs. Here it is a batch of matrix products instead.
-With x = x⁺ - x⁻ split into positive and negative part,
+As it stands, that costs an exponential and a logarithm for each of the V 2^H pairs. Here it is matrix
+products instead. With every x split into its positive and negative part, x = x⁺ - x⁻,
 
     1 + e^{a + d} = e^{a⁺ + d⁺} (e^{-a⁺} e^{-d⁺} + e^{-a⁻} e^{-d⁻}),
 
-and multiplying out the brackets of a group of three units gives an inner product of two vectors of 2^3 entries, one
-that knows g only and one that knows h' only (``law_of_bits``): a matrix product for all pairs (g, h') at once.
+and the brackets of three units, multiplied out, are an inner product of two vectors of 2^3 entries, of which
+one knows g only and the other h' only: one small matrix product serves all pairs (g, h') at once.
 
-A bracket is at most 2, and at least e^{-|d|} because one of e^{-a⁺}, e^{-a⁻} is 1. So units are packed into runs whose
-product can neither overflow nor underflow, whatever the states, with one logarithm per run; a unit with couplings too
-large even for a run of its own goes the direct way, through ``softplus``.
+A bracket is at most 2, and at least e^{-|d|}, because one of e^{-a⁺}, e^{-a⁻} is 1. So groups are packed into
+runs whose product neither overflows nor underflows whatever the states, with one logarithm per run; units
+with couplings too large for that go the direct way, through ``softplus``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 from ...backends.arrays import Array, array_namespace, to_numpy
 from ..numerics import log_sum_exp, sigmoid, softplus
@@ -32,11 +32,10 @@ from .rbm import RBM, check_rbm, visible_input
 MAX_UNITS = 28
 """The smaller layer may have this many units: some minutes of work at 784 units in the other."""
 
-# Tuned on one core with 1 MB of second-level cache; a wrong choice costs time, never digits.
+# Tuned on one core with 1 MB of second-level cache; other values cost time, never digits.
 _GROUP = 3  # visible units per inner product
-_RUN = 16 * _GROUP  # at most so many units under one logarithm: a product of brackets stays below 2^48
-_ROWS = 128  # states of either half per block
-_SECOND_HALF = 10  # hidden units in the second half, whose tables stay in memory
+_RUN = 16  # at most so many groups under one logarithm: a product of brackets stays below 2^48
+_SECOND = 8  # at most so many hidden units in the second half; a block is 2^8 x 2^8 states
 
 
 def log_joint_table(theta: RBM) -> Array:
@@ -57,8 +56,8 @@ def log_partition(theta: RBM) -> Array:
     r"""Return :math:`\log Z = \log\sum_{v,h} e^{-E(v, h)}`.      [BA] eq. 3
 
     Shapes: -> ().   Exactness: exact to rounding.
-    Cost: 2^min(V, H) max(V, H) multiplications and additions, six times over, in matrix products; memory
-    about 4 * 2^10 max(V, H) numbers, whatever the number of states.
+    Cost: 17/3 operations for each of the 2^min(V, H) max(V, H) pairs, nearly all in matrix products; the
+    memory of one block.
     Raises: ValueError where both layers have more than ``MAX_UNITS`` units.
     """
     theta = _narrow_hidden(theta)
@@ -112,10 +111,11 @@ def model_statistics(theta: RBM) -> RBM:
 
 
 def law_of_bits(off: Array, on: Array) -> Array:
-    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K, column by column.
+    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K.
 
     Both factors are given because 1 - on would lose the small ones; they need not sum to one.
-    Shapes: off, on (..., K, n) -> (..., 2^K, n), x in the order of ``binary_states``.   Exactness: to rounding.
+    Shapes: off, on (..., K, n) -> (..., 2^K, n), x in the order of ``binary_states``.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(off, on)
     *batch, units, n = off.shape
@@ -126,82 +126,78 @@ def law_of_bits(off: Array, on: Array) -> Array:
     return table
 
 
-class _Half(NamedTuple):
-    """What n states of one half of the hidden units contribute to the weights."""
-
-    log_weight: Array  # (n,) their biases, and the positive parts that were pulled out of the brackets
-    runs: list[Array]  # of (groups, 2^_GROUP, n), the factors of the inner products
-    direct: list[Array]  # of (n,), the inputs of units that go the direct way
-
-
 def _log_weights(theta: RBM) -> Iterator[Array]:
-    """Yield log sum_v e^{-E(v, h)} of all h in order, in blocks (states of the first half, of the second)."""
+    """Yield log sum_v e^{-E(v, h)} of all h in order, in blocks (g, h') of states."""
+    hidden = theta.W.shape[1]
+    second = min(hidden // 2, _SECOND)
+    left, right, runs = _split(theta, hidden - second)
+    columns = binary_states(second, like=theta.W)
+    for rows in state_blocks((2,) * (hidden - second), like=theta.W, rows=2**_SECOND):
+        yield _block(left, rows, right, columns, runs)
+
+
+def _block(left: RBM, g: Array, right: RBM, h: Array, runs: list[slice]) -> Array:
+    """Return the log weights of all pairs of states ``g`` of the first half and ``h`` of the second."""
+    xp = array_namespace(g, h)
+    a, d = visible_input(left, g), visible_input(right, h)
+    total = (g @ left.c)[:, None] + (h @ right.c)[None, :]
+    for run in runs:
+        pulled_a, factors_a = _brackets(a[:, run])
+        pulled_d, factors_d = _brackets(d[:, run])
+        product = xp.matrix_transpose(factors_a[0, ...]) @ factors_d[0, ...]
+        for k in range(1, factors_a.shape[0]):
+            product = product * (xp.matrix_transpose(factors_a[k, ...]) @ factors_d[k, ...])
+        total = total + xp.log(product) + (pulled_a[:, None] + pulled_d[None, :])
+    for i in range(runs[-1].stop if runs else 0, a.shape[1]):
+        total = total + softplus(a[:, i, None] + d[None, :, i])
+    return total
+
+
+def _brackets(x: Array) -> tuple[Array, Array]:
+    """Return the units' x⁺ summed, and the products of e^{-x⁺} and e^{-x⁻} over each group, multiplied out.
+
+    Shapes: x (n, units) -> (n,), (groups, 2^_GROUP, n).
+    """
+    xp = array_namespace(x)
+    x = xp.reshape(xp.matrix_transpose(x), (-1, _GROUP, x.shape[0]))
+    positive = xp.maximum(x, xp.zeros_like(x))
+    return xp.sum(positive, axis=(0, 1)), law_of_bits(xp.exp(-positive), xp.exp(x - positive))
+
+
+def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice]]:
+    """Return the machines with inputs a and d, their units in order of strength, and the runs of units."""
     xp = array_namespace(*theta)
-    second = min(theta.W.shape[1] // 2, _SECOND_HALF)
-    first = theta.W.shape[1] - second
-    # Centred on the second half's mean input, |d| is at most half the sum of its |couplings|.
-    spread = xp.sum(xp.abs(theta.W[:, first:]), axis=1) / 2
-    order = xp.argsort(spread)
-    W, b = xp.take(theta.W, order, axis=0), xp.take(theta.b, order)
+    missing = -theta.W.shape[0] % _GROUP  # filled up with units that are never on: they change nothing
+    fill = xp.zeros_like(theta.W[:1, :])
+    W = xp.concat([theta.W, *[fill] * missing])
+    b = xp.concat([theta.b, *[fill[:, 0] - math.inf] * missing])
+    # d is centred: then |d| is at most half the sum of the |couplings| of the second half.
+    bound = xp.sum(xp.abs(W[:, first:]), axis=1) / 2
+    order = xp.argsort(bound)
+    W, b, bound = (xp.take(x, order, axis=0) for x in (W, b, bound))
     centre = xp.sum(W[:, first:], axis=1) / 2
-    runs = _runs(to_numpy(xp.take(spread, order)).tolist(), xp.finfo(W.dtype))
     left = RBM(W[:, :first], b + centre, theta.c[:first])
     right = RBM(W[:, first:], -centre, theta.c[first:])
-    columns = [_tabulate(right, h, runs) for h in state_blocks((2,) * second, like=W, rows=_ROWS)]
-    for h in state_blocks((2,) * first, like=W, rows=_ROWS):
-        rows = _tabulate(left, h, runs)
-        yield xp.concat([_combine(rows, column) for column in columns], axis=1)
+    groups = xp.sum(xp.reshape(bound, (-1, _GROUP)), axis=1)
+    return left, right, _runs(to_numpy(groups).tolist(), xp.finfo(W.dtype))
 
 
-def _runs(spreads: list[float], limits: object) -> list[slice]:
-    """Return the runs, from the mildest unit on, of as many units as keep their product in the dtype's range.
+def _runs(bounds: list[float], limits: Any) -> list[slice]:
+    """Return runs of units, the mildest groups first, whose product cannot leave the dtype's range.
 
-    Entries below the smallest normal are lost, at most 2^_GROUP of them per inner product: the budget keeps them
-    below the rounding of the product.
+    Terms of an inner product below the smallest normal may be lost, 2^_GROUP of them at most: the budget
+    keeps them below its rounding.
     """
-    budget = -math.log(limits.smallest_normal) + math.log(limits.eps) - _GROUP * math.log(2)  # type: ignore[attr-defined]
-    runs, start = [], 0
-    while start < len(spreads) and spreads[start] <= budget:
-        stop = start + 1
-        while stop < min(start + _RUN, len(spreads)) and sum(spreads[start : stop + 1]) <= budget:
-            stop += 1
-        runs.append(slice(start, stop))
-        start = stop
-    return runs
-
-
-def _tabulate(half: RBM, h: Array, runs: list[slice]) -> _Half:
-    """Return what the states ``h`` (n, units of this half) contribute."""
-    xp = array_namespace(h)
-    inputs = half.W @ xp.matrix_transpose(h) + half.b[:, None]
-    packed = runs[-1].stop if runs else 0
-    positive = xp.maximum(inputs[:packed, :], xp.zeros_like(inputs[:packed, :]))
-    log_weight = h @ half.c + xp.sum(positive, axis=0)
-    off, on = xp.exp(-positive), xp.exp(inputs[:packed, :] - positive)
-    tables = [law_of_bits(_grouped(off[run, :], 1.0), _grouped(on[run, :], 0.0)) for run in runs]
-    return _Half(log_weight, tables, [inputs[i, :] for i in range(packed, inputs.shape[0])])
-
-
-def _grouped(factors: Array, filler: float) -> Array:
-    """Return (units, n) as (groups, _GROUP, n), the last group filled up with units that are always off."""
-    xp = array_namespace(factors)
-    units, n = factors.shape
-    missing = -units % _GROUP
-    if missing:
-        rest = xp.full((missing, n), filler, dtype=factors.dtype, device=factors.device)
-        factors = xp.concat([factors, rest])
-    return xp.reshape(factors, (-1, _GROUP, n))
-
-
-def _combine(rows: _Half, columns: _Half) -> Array:
-    """Return the log weights of all pairs of states of the two halves."""
-    xp = array_namespace(rows.log_weight)
-    total = rows.log_weight[:, None] + columns.log_weight[None, :]
-    for a, d in zip(rows.runs, columns.runs, strict=True):
-        total = total + xp.log(xp.prod(xp.matrix_transpose(a) @ d, axis=0))
-    for x, y in zip(rows.direct, columns.direct, strict=True):
-        total = total + softplus(x[:, None] + y[None, :])
-    return total
+    budget = math.log(float(limits.eps) / float(limits.smallest_normal) / 2**_GROUP)
+    runs, start, total = [], 0, 0.0
+    for stop, bound in enumerate(bounds):
+        if stop > start and (total + bound > budget or stop == start + _RUN):
+            runs.append(slice(start * _GROUP, stop * _GROUP))
+            start, total = stop, 0.0
+        total += bound
+        if bound > budget:
+            return runs
+    return [*runs, slice(start * _GROUP, len(bounds) * _GROUP)]
 
 
 def _transpose(theta: RBM) -> RBM:
@@ -210,7 +206,7 @@ def _transpose(theta: RBM) -> RBM:
 
 
 def _narrow_hidden(theta: RBM) -> RBM:
-    """Return the machine with the smaller layer hidden.  Raises: ValueError where that is too large to sum over."""
+    """Return the machine with the smaller layer hidden.  Raises: ValueError where that is too large."""
     check_rbm(theta)
     visible, hidden = theta.W.shape
     check_enumerable("the smaller layer", (2,) * min(visible, hidden), limit=2**MAX_UNITS)
