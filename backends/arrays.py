@@ -32,7 +32,9 @@ def array_namespace(*arrays: Array) -> Namespace:
     except TypeError as problem:
         kinds = sorted({f"{type(a).__module__.split('.')[0]}.{type(a).__name__}" for a in arrays})
         if any(not array_api_compat.is_array_api_obj(a) for a in arrays):
-            raise TypeError(f"every argument must be an array of one backend, got {', '.join(kinds)}") from problem
+            raise TypeError(
+                f"every argument must be an array of one backend, got {', '.join(kinds)}"
+            ) from problem
         raise ValueError(f"arrays of one backend are wanted, got a mixture: {', '.join(kinds)}") from problem
     devices = {str(array_api_compat.device(a)) for a in arrays}
     if len(devices) > 1:
@@ -79,3 +81,8 @@ def from_numpy(values: np.ndarray[Any, Any], *, like: Array) -> Array:
     if array_api_compat.is_numpy_namespace(xp):
         return values
     return xp.asarray(np.ascontiguousarray(values), device=device(like))
+
+
+def eigenvalues(matrix: Array) -> np.ndarray[Any, Any]:
+    """Return the eigenvalues of a square matrix, computed on the host: the standard has symmetric ones only."""
+    return np.asarray(np.linalg.eigvals(to_numpy(matrix)))

@@ -188,8 +188,10 @@ class TorchStream:
         """Return the number of trials up to the first success."""
         import torch
 
-        return torch.empty_like(p).geometric_(1.0, generator=self.generator) if p.numel() == 0 else _torch_geometric(
-            p, self.generator
+        return (
+            torch.empty_like(p).geometric_(1.0, generator=self.generator)
+            if p.numel() == 0
+            else _torch_geometric(p, self.generator)
         )
 
     def permutation(self, n: int, *, like: Array) -> Array:
