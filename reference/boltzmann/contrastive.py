@@ -54,8 +54,8 @@ def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUME
         \Delta b &= \tfrac1n\sum_t v_t - \tilde v_t \\
         \Delta c &= \tfrac1n\sum_t \sigma(v_t W+c) - \sigma(\tilde v_t W+c)      [BA] eq. 8-10, [BP] eq. 43-44
 
-    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood, the
-    less the larger k; ``expected_cd_step`` is its exact expectation.
+    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood,
+    the less the larger k; ``expected_cd_step`` is its exact expectation.
     Raises: ValueError for wrong shapes or dtypes, a ``v`` that is not binary, k < 1, or an unknown variant.
     """
     _check_step(theta, v, k, variant)

@@ -1,0 +1,213 @@
+r"""Annealed importance sampling: log Z of an RBM, bracketed from a machine whose Z is known.
+
+The path leads from the base-rate machine (no couplings, visible biases ``base``) to theta through the RBMs
+
+.. math:: \theta_\beta = (\beta W,\; (1-\beta)\,\mathrm{base} + \beta b,\; \beta c), \qquad
+    f_\beta(v) = \sum_h e^{-E_\beta(v, h)}, \qquad f_0(v) = 2^H e^{\mathrm{base}\cdot v}.
+
+All have theta's hidden units, summed out in f.  A run first weighs its state by the ratio of the next density
+to this one, then moves it by a Gibbs step that leaves the *next* law invariant.  The other order is a common
+mistake: its mean weight is not a ratio of partition functions.
+
+References: Neal 2001, Statistics and Computing 11; Salakhutdinov & Murray 2008, ICML; Burda, Grosse &
+Salakhutdinov 2015, AISTATS (the reverse run).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.streams import Rng, Stream, as_stream
+from ..arguments import check_count, check_finite, check_floating, check_probability, check_shape
+from ..importance import effective_sample_size
+from ..numerics import log_mean_exp, sigmoid, softplus
+from ..states import binary_states
+from .gibbs import gibbs_law, law_of_units
+from .rbm import RBM, check_rbm, check_visible, hidden_input, visible_input
+
+
+class AIS(NamedTuple):
+    """The weights of a run of independent chains, and where it began and ended."""
+
+    log_weights: Array  # (m,) log w, with E[w] = Z / Z_0 for ``ais`` and Z_0 / Z for ``reverse_ais``
+    log_partition_base: Array  # 0-d, log Z_0 of the base-rate machine
+    v: Array  # (m, V) the last states weighed
+
+
+class Estimate(NamedTuple):
+    """An estimate of log Z."""
+
+    log_partition: Array  # 0-d
+    standard_error: Array  # 0-d, by the delta method from the spread of the weights; infinite for one chain
+    effective_sample_size: Array  # 0-d, (sum w)^2 / sum w^2, between 1 and m
+
+
+def base_rate(v: Array, *, pseudo_count: float) -> Array:
+    r"""Return the biases whose coupling-free machine has the (smoothed) means of the rows of ``v``.
+
+    The pseudo-count a > 0 keeps the bias of a unit that is always on, or always off, finite.
+
+    .. math:: \mathrm{base}_i = \operatorname{logit}\frac{\sum_t v_{ti} + a}{n + 2a}
+
+    Shapes: v (n, V) -> (V,).   Exactness: exact.   Raises: ValueError unless a > 0, and for a wrong shape.
+    """
+    xp = array_namespace(v)
+    check_shape("v", v, None, None)
+    check_floating("v", v)
+    check_probability("v", v)
+    if not pseudo_count > 0:
+        raise ValueError(f"pseudo_count must be positive, got {pseudo_count!r}")
+    ones = xp.sum(v, axis=0)
+    return xp.log(ones + pseudo_count) - xp.log(v.shape[0] - ones + pseudo_count)
+
+
+def intermediate(theta: RBM, base: Array, beta: float) -> RBM:
+    """Return the machine theta_beta of the path: the base-rate machine at 0, theta at 1.
+
+    Shapes: base (V,) -> RBM.   Exactness: exact.
+    """
+    _check_path(theta, base)
+    return RBM(beta * theta.W, (1 - beta) * base + beta * theta.b, beta * theta.c)
+
+
+def ais(theta: RBM, base: Array, *, betas: Sequence[float] | Array, chains: int, rng: Rng) -> AIS:
+    r"""Return weights of ``chains`` forward runs, from exact samples of the base-rate machine towards theta.
+
+    .. math:: w = \prod_{k=1}^K \frac{f_{\beta_k}(v_{k-1})}{f_{\beta_{k-1}}(v_{k-1})}, \quad
+        v_0 \sim f_0 / Z_0, \quad v_k \sim T_{\beta_k}(v_{k-1}, \cdot)
+
+    Shapes: base (V,), betas increasing from 0 to 1, K + 1 of them -> weights (chains,).
+    Exactness: the mean weight is unbiased for Z / Z_0, for any betas.
+    Cost: K products chains x V x H, and K - 1 products back: with K = 1 it is plain importance sampling.
+    Raises: ValueError for wrong shapes or dtypes, NaN, or betas that do not increase from 0 to 1.
+    """
+    _check_path(theta, base)
+    check_count("chains", chains)
+    xp = array_namespace(base)
+    stream = as_stream(rng, like=base)
+    v = stream.bernoulli(xp.broadcast_to(sigmoid(base), (chains, base.shape[0])))
+    return _run(theta, base, v, check_betas(betas), stream)
+
+
+def reverse_ais(theta: RBM, base: Array, v: Array, *, betas: Sequence[float] | Array, rng: Rng) -> AIS:
+    r"""Return weights of backward runs, from samples ``v`` of theta towards the base-rate machine.
+
+    It is the time reversal of ``ais``: the same machines, each Gibbs step being reversible.
+
+    Shapes: v (m, V), base (V,), betas increasing from 0 to 1 -> weights (m,).
+    Exactness: where every row of ``v`` is an exact sample of theta, the mean weight is unbiased for Z_0 / Z;
+    rows from a chain that has not converged promise nothing.
+    Raises: as ``ais``, and ValueError where ``v`` is not binary.
+    """
+    _check_path(theta, base)
+    check_visible(theta, v)
+    return _run(theta, base, v, check_betas(betas)[::-1], as_stream(rng, like=v))
+
+
+def log_partition_below(forward: AIS) -> Estimate:
+    r"""Return :math:`\log Z_0 + \log\frac1m\sum w` of an ``ais`` run: below log Z in expectation.
+
+    Exactness: a stochastic lower bound, E[it] <= log Z by Jensen's inequality; consistent as the chains or
+    the betas grow in number.
+    """
+    return _estimate(forward, 1.0)
+
+
+def log_partition_above(reverse: AIS) -> Estimate:
+    r"""Return :math:`\log Z_0 - \log\frac1m\sum w` of a ``reverse_ais`` run: above log Z in expectation.
+
+    Exactness: a stochastic upper bound, E[it] >= log Z by Jensen's inequality, where the run began at exact
+    samples of theta; consistent as the chains or the betas grow in number.
+    """
+    return _estimate(reverse, -1.0)
+
+
+def expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] | Array) -> Array:
+    """Return the exact mean weight of ``ais``, by carrying the weighted law of its state through the run.
+
+    That it equals Z / Z_0 whatever the betas is the theorem; here it is computed, not assumed.
+
+    Shapes: base (V,) -> 0-d.   Exactness: exact.   Cost: K 2^(V + H + 1) multiplications.
+    Raises: as ``ais``, and ValueError where the states are too many to enumerate.
+    """
+    _check_path(theta, base)
+    xp = array_namespace(base)
+    law = law_of_units(base[None, :])[:, 0]
+    v = binary_states(base.shape[0], like=base)
+    x = hidden_input(theta, v)
+    log_mean = xp.zeros((), dtype=base.dtype, device=base.device)
+    for here, there in pairwise(check_betas(betas)):
+        log_ratio = log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
+        # The largest ratio is kept apart: what is left cannot overflow.
+        weighted = law * xp.exp(log_ratio - xp.max(log_ratio))
+        mass = xp.sum(weighted)
+        log_mean = log_mean + xp.max(log_ratio) + xp.log(mass)
+        law = weighted / mass
+        if there < 1:
+            law = gibbs_law(intermediate(theta, base, there), law, steps=1)
+    return xp.exp(log_mean)
+
+
+def log_density(theta: RBM, base: Array, v: Array, x: Array, beta: float) -> Array:
+    """Return log f_beta(v) with x the hidden input of theta at v, unchecked: it serves every beta.
+
+    Shapes: v (n, V), x (n, H) -> (n,).   Exactness: exact.
+    """
+    xp = array_namespace(v)
+    return v @ ((1 - beta) * base + beta * theta.b) + xp.sum(softplus(beta * x), axis=1)
+
+
+def move(theta: RBM, base: Array, x: Array, beta: float, stream: Stream) -> Array:
+    """Return v after a Gibbs step of theta_beta from the state with hidden input x, unchecked.
+
+    Shapes: x (n, H) -> (n, V).   Exactness: exact draws; f_beta is left invariant, reversibly.
+    """
+    h = stream.bernoulli(sigmoid(beta * x))
+    return stream.bernoulli(sigmoid(beta * visible_input(theta, h) + (1 - beta) * base))
+
+
+def check_betas(betas: Iterable[float]) -> list[float]:
+    """Return ``betas`` as floats; raise ValueError unless they increase strictly from 0 to 1."""
+    ladder = [float(beta) for beta in betas]
+    if len(ladder) < 2 or ladder[0] != 0 or ladder[-1] != 1:
+        raise ValueError(
+            f"betas must begin at 0 and end at 1, got {len(ladder)} from {ladder[:1]} to {ladder[-1:]}"
+        )
+    for position, (low, high) in enumerate(pairwise(ladder)):
+        if not low < high:
+            raise ValueError(f"betas must increase strictly, got {low!r} then {high!r} at index {position}")
+    return ladder
+
+
+def _run(theta: RBM, base: Array, v: Array, path: Sequence[float], stream: Stream) -> AIS:
+    xp = array_namespace(v)
+    log_w = xp.zeros_like(v[:, 0])
+    for here, there in pairwise(path):
+        x = hidden_input(theta, v)
+        log_w = log_w + log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
+        if there != path[-1]:  # a move at the end of the path would weigh nothing
+            v = move(theta, base, x, there, stream)
+    log_z_base = theta.W.shape[1] * math.log(2) + xp.sum(softplus(base))
+    return AIS(log_w, log_z_base, v)
+
+
+def _estimate(run: AIS, sign: float) -> Estimate:
+    xp = array_namespace(run.log_weights)
+    m = run.log_weights.shape[0]
+    log_mean = log_mean_exp(run.log_weights)
+    relative = xp.exp(run.log_weights - log_mean)  # w over its mean
+    variance = xp.sum((relative - 1) ** 2) / (m - 1) if m > 1 else xp.full_like(log_mean, float("inf"))
+    log_partition = run.log_partition_base + sign * log_mean
+    return Estimate(log_partition, xp.sqrt(variance / m), effective_sample_size(run.log_weights))
+
+
+def _check_path(theta: RBM, base: Array) -> None:
+    check_rbm(theta)
+    array_namespace(theta.W, base)
+    check_shape("base", base, theta.W.shape[0])
+    check_floating("base", base, like=theta.W)
+    check_finite("base", base)
