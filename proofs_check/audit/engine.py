@@ -1,0 +1,357 @@
+"""The audit itself: measure each quantity on its cases, compare with the exact values, name the mistake."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .catalogue import MISTAKES, Machine, name_of
+from .protocol import Declares, offered
+from .quantities import TABLE, Blocks, Case, Quantity
+from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
+
+RUNS = 6000
+"""Runs of a statistical comparison, where the randomness cannot be enumerated."""
+ERROR = 1e-10
+"""Probability that a right quantity fails one statistical comparison; all of an audit stay below 1e-9 ... per case."""
+ROUNDING = {"float64": 1e-10, "float32": 2e-5}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an implementation gave on a case: expectations by block, or why there are none."""
+
+    blocks: Blocks = field(default_factory=dict)
+    radius: Blocks = field(default_factory=dict)  # of the confidence intervals; empty where exact
+    raised: str = ""
+    unmeasured: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mistake, by name, with the smallest case that shows it."""
+
+    name: str
+    words: str
+    quantity: str
+    case: str
+    entry: str
+    expected: float | str
+    actual: float | str
+    given: dict[str, Any]
+    exactness: str  # exact | statistical
+    reproduce: str = ""
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass
+class Report:
+    """The verdict on a target."""
+
+    target: str
+    findings: list[Finding] = field(default_factory=list)
+    right: list[str] = field(default_factory=list)
+    not_covered: dict[str, str] = field(default_factory=dict)  # quantity: why
+    notes: list[str] = field(default_factory=list)
+    statistical: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict in one line."""
+        count = len(self.findings)
+        return (
+            f"{count} finding{'' if count == 1 else 's'}; {len(self.right)} quantities right; "
+            f"{len(self.not_covered)} not covered"
+        )
+
+
+def audit(
+    adapter: Any,
+    *,
+    target: str = "",
+    only: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda name: None,
+) -> Report:
+    """Return the report on whatever quantities ``adapter`` offers."""
+    report = Report(target or type(adapter).__name__)
+    have = offered(adapter)
+    for name, quantity in TABLE.items():
+        if only and name not in only:
+            continue
+        if name not in have:
+            report.not_covered[name] = "not offered"
+            continue
+        progress(name)
+        _audit_quantity(adapter, quantity, report)
+    return report
+
+
+def _audit_quantity(adapter: Any, quantity: Quantity, report: Report) -> None:
+    declares = adapter.declares
+    cases = [case for case in quantity.cases if _asked(case, declares)]
+    results = {case: measure(adapter, quantity, case) for case in cases}
+    unmeasured = [m.unmeasured for m in results.values() if m.unmeasured]
+    results = {case: m for case, m in results.items() if not m.unmeasured}
+    if not results:
+        report.not_covered[quantity.name] = unmeasured[0]
+        return
+    if unmeasured:
+        report.notes.append(f"{quantity.name}: {len(unmeasured)} cases not covered ({unmeasured[0]})")
+    if any(m.radius for m in results.values()):
+        report.statistical.append(quantity.name)
+    if quantity.name in ("energy", "free_energy"):
+        results, shifted = _without_offset(quantity, results, declares)
+        if shifted and declares.free_energy_offset == "no":
+            report.notes.append(f"{quantity.name} differs from the exact one by a constant: a convention, accepted")
+    wrong = [case for case, m in results.items() if not right(quantity, case, m, declares)]
+    if not wrong:
+        report.right.append(quantity.name)
+        return
+    overflown = [case for case in wrong if _overflows(results[case])]
+    if overflown:
+        words = "The value overflows: infinity or NaN where the exact value is finite."
+        report.findings.append(_finding("overflow", words, quantity, overflown[0], results, declares, report.target))
+        results = {case: m for case, m in results.items() if case not in overflown}
+        wrong = [case for case in wrong if case not in overflown]
+    if wrong:
+        name, words, others = diagnose(quantity, results, wrong, declares)
+        finding = _finding(name, words, quantity, wrong[0], results, declares, report.target, others)
+        report.findings.append(finding)
+
+
+def _asked(case: Case, declares: Declares) -> bool:
+    """Return whether the case lies within what the implementation declares that it can do."""
+    if declares.steps == "one" and case.given.get("k", 1) != 1:
+        return False
+    rows = len(case.given["v"]) if "v" in case.given else case.batch_size
+    return not (declares.rows == "fixed" and "k" in case.given and rows != case.batch_size)
+
+
+# --- measuring
+
+
+def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
+    """Return what the adapter gives on a case, in exact expectation over its randomness where that can be had."""
+
+    def run() -> Blocks:
+        adapter.batch_size = case.batch_size
+        adapter.restart()
+        return _calls(adapter, quantity, case, ScriptedGenerator())
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            outcomes = enumerate_runs(run)
+            return Measured(_expectation(outcomes))
+        except Unscriptable as limit:
+            return _sampled(adapter, quantity, case, str(limit))
+        except Exception as error:
+            return Measured(raised=_last_line(error))
+
+
+def _calls(adapter: Any, quantity: Quantity, case: Case, rng: Any) -> Blocks:
+    first = quantity.call(adapter, case, rng)
+    if case.calls == 1:
+        return first
+    second = quantity.call(adapter, case, rng)
+    return {"mean product of two calls": np.outer(_flat(first), _flat(second))}
+
+
+def _flat(blocks: Blocks) -> Any:
+    return np.concatenate([np.ravel(x) for name, x in blocks.items() if name != "rows, units"])
+
+
+def _expectation(outcomes: Sequence[tuple[float, Blocks]]) -> Blocks:
+    shapes = {tuple((name, np.shape(x)) for name, x in blocks.items()) for _, blocks in outcomes}
+    if len(shapes) > 1:
+        raise ValueError(f"shapes differ from draw to draw: {shapes}")
+    return {name: sum(w * np.asarray(blocks[name]) for w, blocks in outcomes) for name in outcomes[0][1]}
+
+
+def _last_line(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured:
+    """Return means of many runs, and the radius of their empirical-Bernstein intervals (Maurer and Pontil, 2009)."""
+    if quantity.bound is None:
+        return Measured(unmeasured=f"{why}; and without a bound on the values there is no interval")
+    rng = np.random.default_rng(0)
+    kept = np.random.get_state()  # noqa: NPY002 (the audited code may draw from it)
+    np.random.seed(0)  # noqa: NPY002
+    adapter.batch_size = case.batch_size
+    adapter.restart()
+    try:
+        samples = [_calls(adapter, quantity, case, rng) for _ in range(RUNS)]
+    except Exception as error:
+        return Measured(raised=_last_line(error))
+    finally:
+        np.random.set_state(kept)  # noqa: NPY002
+    scale = len(case.given["v"]) if adapter.declares.reduction == "sum" and "v" in case.given else 1
+    span = 2 * quantity.bound * scale**case.calls
+    entries = sum(np.size(x) for x in samples[0].values())
+    log_term = np.log(4 * entries / ERROR)
+    blocks, radius = {}, {}
+    for name in samples[0]:
+        x = np.stack([np.asarray(sample[name], dtype=float) for sample in samples])
+        blocks[name] = x.mean(axis=0)
+        radius[name] = np.sqrt(2 * x.var(axis=0, ddof=1) * log_term / RUNS) + 7 * span * log_term / (3 * (RUNS - 1))
+    return Measured(blocks, radius)
+
+
+# --- comparing
+
+
+@lru_cache(maxsize=None)
+def exact(quantity: str, case: Case, declares: Declares) -> Blocks:
+    """Return the exact values of a quantity on a case."""
+    blocks = TABLE[quantity].exact(case, declares)
+    if case.calls == 1:
+        return blocks
+    return {"mean product of two calls": np.outer(_flat(blocks), _flat(blocks))}
+
+
+def right(quantity: Quantity, case: Case, measured: Measured, declares: Declares) -> bool:
+    """Return whether what was measured is exact, to rounding or within its interval."""
+    return _agree(measured, Measured(exact(quantity.name, case, declares)), case, declares)
+
+
+def _agree(actual: Measured, expected: Measured, case: Case, declares: Declares) -> bool:
+    if actual.raised or expected.raised:
+        return bool(actual.raised) and (bool(expected.raised) or not _fits(expected, case))
+    if actual.blocks.keys() != expected.blocks.keys():
+        return False
+    return all(
+        np.shape(a) == np.shape(expected.blocks[name])
+        and bool(np.all(_close(a, expected.blocks[name], actual.radius.get(name, 0.0), case, declares)))
+        for name, a in actual.blocks.items()
+    )
+
+
+def _fits(measured: Measured, case: Case) -> bool:
+    """Return whether the blocks have the shapes of the parameters: those that do not could not be applied."""
+    shapes = {"W": case.theta.W.shape, "b": case.theta.b.shape, "c": case.theta.c.shape}
+    return all(np.shape(measured.blocks[name]) == shape for name, shape in shapes.items() if name in measured.blocks)
+
+
+def _close(actual: Any, expected: Any, radius: Any, case: Case, declares: Declares) -> Any:
+    a, e = np.asarray(actual, dtype=float), np.asarray(expected, dtype=float)
+    slack = ROUNDING[declares.dtype] * (1 + np.abs(e)) + 64 * np.finfo(declares.dtype).eps * case.magnitude
+    with np.errstate(invalid="ignore"):
+        return (a == e) | (np.isnan(a) & np.isnan(e)) | (np.abs(a - e) <= slack + radius)
+
+
+def _overflows(measured: Measured) -> bool:
+    return any(not np.all(np.isfinite(x)) for x in measured.blocks.values())
+
+
+def _without_offset(
+    quantity: Quantity, results: dict[Case, Measured], declares: Declares
+) -> tuple[dict[Case, Measured], bool]:
+    """Return the results less the constant by which an energy may differ, and whether there is one."""
+    moved: dict[Case, Measured] = {}
+    shifted = False
+    for case, measured in results.items():
+        e = np.asarray(exact(quantity.name, case, declares)[""])
+        a = np.asarray(measured.blocks.get("", np.nan))
+        moved[case] = measured
+        if measured.raised or a.shape != e.shape or not np.all(np.isfinite(a)):
+            continue
+        offset = (a - e)[0]
+        if np.all(_close(a - offset, e, 0.0, case, declares)):
+            shifted = shifted or not np.all(_close(a, e, 0.0, case, declares))
+            moved[case] = Measured({"": e})
+    return (moved, True) if shifted and all(right(quantity, c, m, declares) for c, m in moved.items()) else (results, False)
+
+
+# --- naming
+
+
+@lru_cache(maxsize=None)
+def _predicted(mistake: type[Machine], quantity: str, case: Case, declares: Declares) -> Measured:
+    return measure(mistake(declares), TABLE[quantity], case)
+
+
+def diagnose(
+    quantity: Quantity, results: dict[Case, Measured], wrong: Sequence[Case], declares: Declares
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the name and words of the mistake whose values agree with the measured ones on every case."""
+    order = [*wrong, *(case for case in results if case not in set(wrong))]
+    matches = [
+        mistake
+        for mistake in MISTAKES
+        if all(
+            _agree(results[case], _predicted(mistake, quantity.name, case, declares), case, declares)
+            for case in order
+        )
+    ]
+    if matches:
+        words = " ".join((matches[0].__doc__ or "").split())
+        return name_of(matches[0]), words, tuple(name_of(kind) for kind in matches[1:])
+    if all(results[case].raised for case in wrong):
+        return "raises", f"The code raises: {results[wrong[0]].raised}", ()
+    if declares.dtype == "float64" and all(_agree(results[c], Measured(exact(quantity.name, c, declares)), c, Declares(dtype="float32")) for c in wrong):  # fmt: skip
+        return "single-precision", "The values are right to single precision only (if meant: declare dtype=float32).", ()
+    first = results[wrong[0]]
+    expected = exact(quantity.name, wrong[0], declares)
+    if any(np.shape(x) != np.shape(expected.get(name)) for name, x in first.blocks.items()):
+        return "shape", "The result has another shape than the quantity.", ()
+    return "unrecognised", "The values are wrong, in a way that is not in the catalogue.", ()
+
+
+def _finding(
+    name: str,
+    words: str,
+    quantity: Quantity,
+    case: Case,
+    results: dict[Case, Measured],
+    declares: Declares,
+    target: str,
+    others: tuple[str, ...] = (),
+) -> Finding:
+    measured, truth = results[case], exact(quantity.name, case, declares)
+    where: str
+    expected: float | str
+    actual: float | str
+    if measured.raised:
+        where, expected, actual = quantity.name, "a value", measured.raised
+    else:
+        where, expected, actual = _worst(measured, truth, case, declares)
+    return Finding(
+        name=name,
+        words=words,
+        quantity=quantity.name,
+        case=case.name,
+        entry=where or quantity.name,
+        expected=expected,
+        actual=actual,
+        given=_as_given(case),
+        exactness="statistical" if measured.radius else "exact",
+        reproduce=f"exactgen audit {target} --only {quantity.name}",
+        alternatives=others,
+    )
+
+
+def _worst(measured: Measured, truth: Blocks, case: Case, declares: Declares) -> tuple[str, float | str, float | str]:
+    for name, e in truth.items():
+        a = measured.blocks.get(name)
+        if a is None or np.shape(a) != np.shape(e):
+            return f"shape of {name}".removesuffix(" of "), str(np.shape(e)), "absent" if a is None else str(np.shape(a))
+        good = np.atleast_1d(_close(a, e, measured.radius.get(name, 0.0), case, declares))
+        if not np.all(good):
+            index = np.unravel_index(int(np.argmin(good)), good.shape)
+            label = f"{name}[{', '.join(map(str, index))}]"
+            return label, float(np.atleast_1d(e)[index]), float(np.atleast_1d(a)[index])
+    raise AssertionError("nothing disagrees")
+
+
+def _as_given(case: Case) -> dict[str, Any]:
+    theta = {name: x.tolist() for name, x in case.theta._asdict().items()}
+    arguments = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in case.given.items()}
+    return {**theta, **arguments, "batch size": case.batch_size, "calls": case.calls}

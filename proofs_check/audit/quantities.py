@@ -1,0 +1,371 @@
+"""Each quantity of the protocol: how it is called, what is exact, and the cases that tell mistakes apart.
+
+Draws are compared by the expectations of all products of their units: for binary units these are equivalent to the
+whole law, and for means that stand where samples belong they are still defined.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...reference.boltzmann.contrastive import DOCUMENT, expected_pcd_step
+from ...reference.boltzmann.gibbs import gibbs_law, hidden_law, visible_law
+from ...reference.boltzmann.likelihood import log_likelihood, log_likelihood_grad, pseudo_log_likelihood
+from ...reference.boltzmann.partition import log_partition
+from ...reference.boltzmann.rbm import RBM, data_statistics, energy, free_energy, mean_hidden, mean_visible
+from ...reference.states import binary_states, state_index
+from .protocol import Declares
+
+Array = Any
+Blocks = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One model and the arguments of one call."""
+
+    name: str
+    theta: RBM
+    given: dict[str, Any] = field(default_factory=dict)  # v, h, chains, k, base, betas
+    batch_size: int = 1
+    extreme: bool = False  # sums of inputs beyond what exp can hold
+    calls: int = 1  # two: the same call twice in a row, whose draws are to be independent
+
+    @property
+    def magnitude(self) -> float:
+        """Return how large the terms are that are added up."""
+        return 1.0 + float(sum(np.abs(x).sum() for x in self.theta))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity, and what is exact of it."""
+
+    name: str
+    call: Callable[[Any, Case, Any], Blocks]  # of an adapter, a case and a generator
+    exact: Callable[[Case, Declares], Blocks]
+    cases: tuple[Case, ...]
+    bound: float | None = None  # entries of the right quantity lie in [-bound, bound]; None: not bounded
+
+
+# --- models: small, awkward, the smallest first
+
+
+def _model(visible: int, hidden: int, *, scale: float = 1.0, seed: int = 0) -> RBM:
+    rng = np.random.default_rng([seed, visible, hidden])
+    shapes = ((visible, hidden), (visible,), (hidden,))
+    return RBM(*(np.round(scale * rng.normal(0.3, 1.0, shape), 2) for shape in shapes))
+
+
+def _extreme() -> RBM:
+    return RBM(np.array([[800.0, -800.0], [5.0, 3.0], [-700.0, 2.0]]), np.array([1.0, -800.0, 0.5]), np.array([-0.5, 30.0]))
+
+
+_SHAPES = ((1, 2), (2, 1), (2, 3), (3, 2), (3, 3))
+
+
+def _rows(n: int, units: int, seed: int = 0) -> Array:
+    """Return n rows, the first neither all zero nor all one where that can be."""
+    bits = np.random.default_rng([seed, n, units]).integers(0, 2, (n, units)).astype(float)
+    bits[0] = np.arange(units) % 2 == 0
+    return bits
+
+
+def _all(units: int) -> Array:
+    return binary_states(units, like=np.zeros(1))
+
+
+def _value_cases(make: Callable[[RBM], dict[str, Any]], extreme: bool = True) -> tuple[Case, ...]:
+    cases = [Case(f"{v} x {h}", theta := _model(v, h), make(theta)) for v, h in _SHAPES]
+    zero = RBM(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
+    cases.append(Case("3 x 2, all parameters zero", zero, make(zero)))
+    cases.append(Case("4 x 3, saturating weights", theta := _model(4, 3, scale=15.0), make(theta)))
+    if extreme:
+        cases.append(Case("3 x 2, inputs of 800", theta := _extreme(), make(theta), extreme=True))
+    return tuple(cases)
+
+
+def _visible(theta: RBM) -> dict[str, Any]:
+    return {"v": _all(len(theta.b))}
+
+
+def _hidden(theta: RBM) -> dict[str, Any]:
+    return {"h": _all(len(theta.c))}
+
+
+def _pairs(theta: RBM) -> dict[str, Any]:
+    v, h = _all(len(theta.b)), _all(len(theta.c))
+    return {"v": np.repeat(v, len(h), axis=0), "h": np.tile(h, (len(v), 1))}
+
+
+def _batch_cases() -> tuple[Case, ...]:
+    """Return cases of gradients: one row, duplicate rows, a batch."""
+    cases = [
+        Case(f"{v} x {h}, {n} rows", _model(v, h), {"v": _rows(n, v)}, batch_size=n)
+        for v, h, n in ((1, 2, 1), (2, 1, 1), (3, 2, 3), (2, 2, 1), (3, 3, 4))
+    ]
+    cases.append(Case("2 x 3, duplicate rows", _model(2, 3), {"v": np.repeat(_rows(1, 2), 3, axis=0)}, batch_size=3))
+    cases.append(Case("4 x 3, saturating weights", _model(4, 3, scale=15.0), {"v": _rows(2, 4)}, batch_size=2))
+    return tuple(cases)
+
+
+# --- draws, by their moments
+
+
+def _subsets(units: int) -> list[tuple[int, ...]]:
+    return [s for size in range(1, units + 1) for s in itertools.combinations(range(units), size)]
+
+
+def moments(x: Any) -> Array:
+    """Return the product over every non-empty set of units of each row, (n, 2^units - 1)."""
+    x = np.asarray(x, dtype=np.float64)
+    return np.stack([x[:, s].prod(axis=1) for s in _subsets(x.shape[1])], axis=1)
+
+
+def _joint(x: Any) -> Blocks:
+    """Return the products over all sets of units of all rows together."""
+    return {"mean product of units": moments(np.asarray(x).reshape(1, -1))[0], "rows, units": np.shape(x)}
+
+
+def _independent(p: Array) -> Blocks:
+    return {"mean product of units": moments(p.reshape(1, -1))[0], "rows, units": p.shape}
+
+
+def _one_hot(rows: Array) -> Array:
+    index = state_index(rows, (2,) * rows.shape[1])
+    return np.eye(2 ** rows.shape[1])[index]
+
+
+# --- calls and exact values
+
+
+def _value(name: str, *arguments: str) -> Callable[[Any, Case, Any], Blocks]:
+    def call(adapter: Any, case: Case, rng: Any) -> Blocks:
+        return {"": _numbers(getattr(adapter, name)(case.theta, *(case.given[a] for a in arguments)))}
+
+    return call
+
+
+def _exact(function: Callable[..., Any], *arguments: str) -> Callable[[Case, Declares], Blocks]:
+    return lambda case, _: {"": function(case.theta, *(case.given[a] for a in arguments))}
+
+
+def _numbers(x: Any) -> Array:
+    return np.asarray(x, dtype=np.float64)
+
+
+def _as_blocks(update: Any) -> Blocks:
+    W, b, c = update
+    return {"W": _numbers(W), "b": _numbers(b), "c": _numbers(c)}
+
+
+def _draw(name: str, given: str) -> Callable[[Any, Case, Any], Blocks]:
+    return lambda adapter, case, rng: _joint(getattr(adapter, name)(case.theta, case.given[given], rng=rng))
+
+
+def _exact_gibbs(case: Case, _: Declares) -> Blocks:
+    v = case.given["v"]
+    law = gibbs_law(case.theta, _one_hot(v)[0], steps=1)
+    return {"mean product of units": law @ moments(_all(v.shape[1])), "rows, units": v.shape}
+
+
+def _call_log_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
+    value = _numbers(adapter.log_partition(case.theta))
+    if adapter.declares.free_energy_offset == "yes":  # a shift of F is one of log Z, the other way
+        v = np.zeros((1, len(case.theta.b)))
+        shift = _numbers(adapter.free_energy(case.theta, v)) - free_energy(case.theta, v)
+        value = value + shift[0]
+    return {"": value}
+
+
+def _call_cd(adapter: Any, case: Case, rng: Any) -> Blocks:
+    return _as_blocks(adapter.cd_update(case.theta, case.given["v"], k=case.given["k"], rng=rng))
+
+
+def _call_pcd(adapter: Any, case: Case, rng: Any) -> Blocks:
+    chains = case.given["h chains" if adapter.declares.chain == "hidden" else "v chains"]
+    update, after = adapter.pcd_update(case.theta, case.given["v"], chains.copy(), k=case.given["k"], rng=rng)
+    return {**_as_blocks(update), "chains afterwards, mean product of units": moments(after)}
+
+
+def _reduced(update: RBM, case: Case, declares: Declares) -> Blocks:
+    scale = len(case.given["v"]) if declares.reduction == "sum" else 1
+    return {name: scale * x for name, x in _as_blocks(update).items()}
+
+
+def _exact_grad(case: Case, declares: Declares) -> Blocks:
+    return _reduced(log_likelihood_grad(case.theta, case.given["v"]), case, declares)
+
+
+def _exact_cd(case: Case, declares: Declares) -> Blocks:
+    variant = DOCUMENT._replace(negative_visible=declares.negative_visible)
+    v = case.given["v"]
+    return _reduced(expected_pcd_step(case.theta, v, v, k=case.given["k"], variant=variant), case, declares)
+
+
+def _exact_pcd(case: Case, declares: Declares) -> Blocks:
+    theta, v, k = case.theta, case.given["v"], case.given["k"]
+    if declares.chain == "hidden":
+        return _exact_hidden_pcd(case, declares)
+    chains = case.given["v chains"]
+    variant = DOCUMENT._replace(negative_visible=declares.negative_visible)
+    update = expected_pcd_step(theta, v, chains, k=k, variant=variant)
+    after = [gibbs_law(theta, row, steps=k) @ moments(_all(v.shape[1])) for row in _one_hot(chains)]
+    return {**_reduced(update, case, declares), "chains afterwards, mean product of units": np.array(after)}
+
+
+def _exact_hidden_pcd(case: Case, declares: Declares) -> Blocks:
+    """Return the PCD direction of chains that stand at hidden states: h -> v, k times, and on to the next h."""
+    theta, v, k = case.theta, case.given["v"], case.given["k"]
+    starts = _one_hot(case.given["h chains"])
+    ends = [gibbs_law(theta, visible_law(theta, row), steps=k - 1) for row in starts]
+    after = [hidden_law(theta, law) @ moments(_all(len(theta.c))) for law in ends]
+    if declares.negative_visible == "mean":
+        before = [hidden_law(theta, gibbs_law(theta, visible_law(theta, r), steps=k - 2)) if k > 1 else r for r in starts]
+        x, weight = mean_visible(theta, _all(len(theta.c))), np.mean(before, axis=0)
+    else:
+        x, weight = _all(v.shape[1]), np.mean(ends, axis=0)
+    h = mean_hidden(theta, x)
+    model = RBM(x.T @ (weight[:, None] * h), weight @ x, weight @ h)
+    update = RBM(*(d - m for d, m in zip(data_statistics(theta, v), model, strict=True)))
+    return {**_reduced(update, case, declares), "chains afterwards, mean product of units": np.array(after)}
+
+
+def _call_ais_weights(adapter: Any, case: Case, rng: Any) -> Blocks:
+    given = case.given
+    log_w = adapter.ais_log_weights(case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng)
+    return {"mean weight Z_base / Z": np.exp(_numbers(log_w) - _log_ratio(case))}
+
+
+def _call_ais_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
+    given = case.given
+    value = adapter.ais_log_partition(case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng)
+    return {"mean estimate / Z": np.exp(_numbers(value) - log_partition(case.theta))}
+
+
+def _log_ratio(case: Case) -> Array:
+    base = RBM(0 * case.theta.W, case.given["base"], 0 * case.theta.c)
+    return log_partition(case.theta) - log_partition(base)
+
+
+# --- the table
+
+
+def _draw_cases(units: str, sizes: tuple[tuple[int, int, int], ...]) -> tuple[Case, ...]:
+    cases = []
+    for v, h, n in sizes:
+        rows = {"v": _rows(n, v)} if units == "v" else {"h": _rows(n, h)}
+        cases.append(Case(f"{v} x {h}, {n} rows", _model(v, h), rows, batch_size=n))
+    return (*cases, _twice(cases[0]))
+
+
+def _twice(case: Case) -> Case:
+    return Case(f"{case.name}, called twice", case.theta, case.given, case.batch_size, case.extreme, calls=2)
+
+
+def _gibbs_cases() -> tuple[Case, ...]:
+    cases = [
+        Case(f"{v} x {h}, from {row.astype(int)}", _model(v, h), {"v": row[None, :]})
+        for v, h in ((1, 2), (2, 1), (2, 2))
+        for row in _all(v)
+    ]
+    cases.append(Case("3 x 2", _model(3, 2), {"v": _rows(1, 3)}))
+    cases.append(Case("3 x 2, saturating weights", _model(3, 2, scale=40.0), {"v": _rows(1, 3)}))
+    return (*cases, _twice(cases[1]))
+
+
+def _cd_cases() -> tuple[Case, ...]:
+    cases = []
+    for v, h, n, k, size in (
+        (1, 2, 1, 1, 1), (2, 1, 1, 1, 1), (2, 1, 2, 1, 2), (1, 2, 2, 1, 3), (2, 1, 1, 2, 1), (2, 1, 1, 3, 1),
+        (2, 2, 1, 1, 1), (1, 1, 3, 1, 3), (3, 2, 1, 1, 1),
+    ):  # fmt: skip
+        short = f", configured for {size}" if size != n else ""
+        cases.append(Case(f"{v} x {h}, {n} rows, k = {k}{short}", _model(v, h), {"v": _rows(n, v), "k": k}, size))
+    twin = np.repeat(_rows(1, 2), 2, axis=0)
+    cases.append(Case("2 x 1, duplicate rows, k = 1", _model(2, 1), {"v": twin, "k": 1}, 2))
+    saturated = _model(3, 2, scale=40.0)
+    cases.append(Case("3 x 2, saturating weights, k = 2", saturated, {"v": _rows(1, 3), "k": 2}, 1))
+    return (*cases, _twice(cases[1]))
+
+
+def _pcd_cases() -> tuple[Case, ...]:
+    cases = []
+    for v, h, n, m, k in (
+        (2, 1, 1, 1, 1), (1, 2, 1, 1, 1), (2, 1, 2, 2, 1), (1, 2, 1, 2, 1), (2, 1, 1, 2, 1), (2, 1, 3, 1, 1),
+        (2, 1, 1, 1, 2), (2, 1, 1, 1, 3), (2, 2, 1, 1, 1), (3, 2, 1, 1, 1),
+    ):  # fmt: skip
+        given = {"v": _rows(n, v), "v chains": 1 - _rows(m, v), "h chains": _rows(m, h, seed=1), "k": k}
+        cases.append(Case(f"{v} x {h}, {n} rows, {m} chains, k = {k}", _model(v, h), given, batch_size=m))
+    return (*cases, _twice(cases[0]))
+
+
+def _ais_cases() -> tuple[Case, ...]:
+    cases = []
+    for v, h, betas, chains in (
+        (2, 1, (0.0, 1.0), 1), (1, 2, (0.0, 0.4, 1.0), 1), (2, 1, (0.0, 0.4, 1.0), 1), (2, 2, (0.0, 0.5, 1.0), 1),
+        (1, 1, (0.0, 0.3, 1.0), 2), (2, 1, (0.0, 0.25, 0.6, 1.0), 1),
+    ):  # fmt: skip
+        given = {"base": np.array([0.7, -0.4])[:v], "betas": np.array(betas), "chains": chains}
+        cases.append(Case(f"{v} x {h}, {len(betas)} temperatures, {chains} chains", _model(v, h, seed=2), given))
+    return tuple(cases)
+
+
+TABLE: dict[str, Quantity] = {
+    q.name: q
+    for q in (
+        Quantity("energy", _value("energy", "v", "h"), _exact(energy, "v", "h"), _value_cases(_pairs)),
+        Quantity("free_energy", _value("free_energy", "v"), _exact(free_energy, "v"), _value_cases(_visible)),
+        Quantity("mean_hidden", _value("mean_hidden", "v"), _exact(mean_hidden, "v"), _value_cases(_visible)),
+        Quantity("mean_visible", _value("mean_visible", "h"), _exact(mean_visible, "h"), _value_cases(_hidden)),
+        Quantity(
+            "sample_hidden",
+            _draw("sample_hidden", "v"),
+            lambda case, _: _independent(mean_hidden(case.theta, case.given["v"])),
+            _draw_cases("v", ((2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2))),
+            bound=1.0,
+        ),
+        Quantity(
+            "sample_visible",
+            _draw("sample_visible", "h"),
+            lambda case, _: _independent(mean_visible(case.theta, case.given["h"])),
+            _draw_cases("h", ((1, 2, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2))),
+            bound=1.0,
+        ),
+        Quantity("gibbs_step", _draw("gibbs_step", "v"), _exact_gibbs, _gibbs_cases(), bound=1.0),
+        Quantity("log_partition", _call_log_partition, _exact(log_partition), _value_cases(lambda _: {})),
+        Quantity("log_likelihood", _value("log_likelihood", "v"), _exact(log_likelihood, "v"), _value_cases(_visible)),
+        Quantity(
+            "log_likelihood_grad",
+            lambda adapter, case, _: _as_blocks(adapter.log_likelihood_grad(case.theta, case.given["v"])),
+            _exact_grad,
+            _batch_cases(),
+        ),
+        Quantity(
+            "pseudo_log_likelihood",
+            lambda adapter, case, rng: {
+                "": _numbers(adapter.pseudo_log_likelihood(case.theta, case.given["v"], rng=rng))
+            },
+            _exact(pseudo_log_likelihood, "v"),
+            tuple(
+                Case(c.name, c.theta, {"v": c.given["v"][1:4]}, extreme=c.extreme) for c in _value_cases(_visible)
+            ),
+        ),
+        Quantity("cd_update", _call_cd, _exact_cd, _cd_cases(), bound=1.0),
+        Quantity("pcd_update", _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
+        Quantity(
+            "ais_log_weights",
+            _call_ais_weights,
+            lambda case, _: {"mean weight Z_base / Z": np.ones(case.given["chains"])},
+            _ais_cases(),
+        ),
+        Quantity(
+            "ais_log_partition", _call_ais_partition, lambda case, _: {"mean estimate / Z": np.asarray(1.0)}, _ais_cases()
+        ),
+    )
+}
