@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_binary, check_finite, check_floating, check_shape
+from ..arguments import check_binary, check_finite, check_floating, check_law, check_shape
 from ..numerics import sigmoid, softplus
 
 
@@ -136,11 +136,18 @@ def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
     return as_stream(rng, like=p).bernoulli(p)
 
 
-def data_statistics(theta: RBM, v: Array) -> RBM:
-    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v] = -\mathbb{E}_h[\partial E]`.
+def data_statistics(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
+    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v]`, which is :math:`-\partial E`.
 
-    Shapes: v (n, V) -> RBM (the mean over the n rows).   Exactness: exact.      [BA] eq. 7-10
+    Shapes: v (n, V), weights (n,), a law over the rows (1/n each where it is not given) -> RBM.
+    Exactness: exact.      [BA] eq. 7-10
+    Raises: ValueError for wrong shapes or dtypes, or weights that are no law.
     """
     xp = array_namespace(v)
     h = mean_hidden(theta, v)
-    return RBM(xp.matrix_transpose(v) @ h / v.shape[0], xp.mean(v, axis=0), xp.mean(h, axis=0))
+    if weights is None:
+        weights = xp.full((v.shape[0],), 1 / v.shape[0], dtype=v.dtype, device=v.device)
+    check_shape("weights", weights, v.shape[0])
+    check_floating("weights", weights, like=v)
+    check_law("weights", weights)
+    return RBM(xp.matrix_transpose(v) @ (weights[:, None] * h), weights @ v, weights @ h)
