@@ -115,3 +115,75 @@ def rbm_laws(draw: DrawFn, /, *, zeros: bool = True, **sizes: Any) -> RBMLaw:
     """An RBM with a law of the data over its visible states; ``sizes`` go to ``rbms``."""
     theta = draw(rbms(**sizes))
     return RBMLaw(theta, draw(laws(2 ** theta.b.shape[0], zeros=zeros)))
+
+
+# --- finite laws ------------------------------------------------------------------------------------------
+
+
+class Supported(NamedTuple):
+    """A target, a proposal that is positive wherever the target is, and a function; one row each."""
+
+    p: np.ndarray[Any, Any]  # (1, X)
+    q: np.ndarray[Any, Any]  # (1, X)
+    f: np.ndarray[Any, Any]  # (1, X)
+
+
+class Inference(NamedTuple):
+    """A prior over a grid of models and the log-likelihood of the data under each."""
+
+    prior: np.ndarray[Any, Any]  # (M,)
+    log_likelihood: np.ndarray[Any, Any]  # (M,)
+
+
+class Data(NamedTuple):
+    """A law and observed values, repeated ones among them."""
+
+    law: np.ndarray[Any, Any]  # (X,)
+    x: np.ndarray[Any, Any]  # (N,) integers
+
+
+def functions(*shape: int) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Real functions on a finite set, as tables."""
+    return arrays(shape, hundredths(-4, 4))
+
+
+def joint_laws(*shape: int, margins: bool = False) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Joint laws, one axis per variable; with ``margins`` every value of each variable has some mass."""
+
+    def covered(joint: np.ndarray[Any, Any]) -> bool:
+        return all(bool(joint.any(axis=tuple(set(range(joint.ndim)) - {i})).all()) for i in range(joint.ndim))
+
+    joints = laws(math.prod(shape)).map(lambda p: p.reshape(shape))
+    return joints.filter(covered) if margins else joints
+
+
+def law_pairs(*, most: int = 4) -> SearchStrategy[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """Two laws on one set, equal ones and ones of disjoint support among them."""
+    pairs = st.integers(1, most).flatmap(lambda n: st.tuples(laws(n), laws(n)))
+    return pairs | st.integers(1, most).flatmap(laws).map(lambda p: (p, p.copy()))
+
+
+def supported() -> SearchStrategy[Supported]:
+    """Targets with zeros, proposals without."""
+    return st.integers(1, 3).flatmap(
+        lambda n: st.builds(
+            lambda p, q, f: Supported(p[None], q[None], f[None]), laws(n), laws(n, zeros=False), functions(n)
+        )
+    )
+
+
+def inferences(*, most: int = 4) -> SearchStrategy[Inference]:
+    """Priors with zeros, and log-likelihoods of which none is minus infinity."""
+    return st.integers(1, most).flatmap(
+        lambda n: st.builds(Inference, laws(n), arrays((n,), hundredths(-5, 0)))
+    )
+
+
+def values(states: int, *, most: int = 5) -> SearchStrategy[np.ndarray[Any, Any]]:
+    """Between one and ``most`` observed values in 0..states-1."""
+    return st.lists(st.integers(0, states - 1), min_size=1, max_size=most).map(np.array)
+
+
+def data_sets(*, zeros: bool = False) -> SearchStrategy[Data]:
+    """A law, positive unless ``zeros``, and data on its alphabet."""
+    return st.integers(1, 3).flatmap(lambda n: st.builds(Data, laws(n, zeros=zeros), values(n)))
