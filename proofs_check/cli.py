@@ -52,9 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as problem:
         print(f"exactgen: {problem}", file=sys.stderr)
     except ModuleNotFoundError as problem:
-        if problem.name not in EXTRAS:
+        name = (problem.name or "").partition(".")[0]
+        if name not in EXTRAS:
             raise
-        print(f"exactgen: {problem.name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
+        print(f"exactgen: {name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
     except KeyboardInterrupt:
         print("exactgen: interrupted, nothing was written", file=sys.stderr)
         return 130
@@ -251,8 +252,10 @@ def _run(names: Sequence[str], options: Options, *, jobs: int = 1) -> dict[str, 
     from rich.console import Console
     from rich.progress import Progress
 
+    from .results import source_hash
     from .runner import run_checks
 
+    source_hash()  # of the sources that run, whatever is edited meanwhile
     outcomes = {}
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -264,11 +267,11 @@ def _run(names: Sequence[str], options: Options, *, jobs: int = 1) -> dict[str, 
 
 
 def _known_or_quick(args: argparse.Namespace, names: Sequence[str]) -> tuple[dict[str, Outcome], bool]:
-    """Return outcomes for these sources, and whether some had to be run for that."""
+    """Return outcomes for these sources, and whether some had to be run for that (data may be here now)."""
     from . import results
     from .runner import Options
 
-    known = results.fresh(_results_file(args))
+    known = {name: o for name, o in results.fresh(_results_file(args)).items() if o.result != "skipped"}
     missing = [name for name in names if name not in known]
     ran = _run(missing, Options(quick=True)) if missing else {}
     _keep(args, ran)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .. import __version__
 from .ledger import DOCUMENTS
 from .registry import Check, rounding_of, tolerance
 from .results import source_hash
@@ -114,7 +114,7 @@ def verification(
 ) -> dict[str, Any]:
     """Return a run of ``exactgen verify`` as JSON."""
     return {
-        "version": __version__,
+        "version": version("exactgen"),
         "source": source_hash(),
         "options": asdict(options),
         "summary": summary(verdicts),

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ class Results(NamedTuple):
     outcomes: dict[str, Outcome]
 
 
+@cache
 def source_hash() -> str:
     """Return a name of this version of the sources: a hash of all code and statements of the package."""
     digest = hashlib.sha256()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from .. import ledger
-from ..registry import REGISTRY, Check
+from .. import ledger, registry
+from ..registry import Check
 
 
 def load_checks() -> dict[str, Check]:
@@ -17,8 +17,8 @@ def load_checks() -> dict[str, Check]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     known = ledger.load()
-    for check in REGISTRY.values():
+    for check in registry.REGISTRY.values():
         unknown = [statement for statement in check.statements if statement not in known]
         if unknown:
             raise KeyError(f"check {check.name} names statements that are not in the ledger: {unknown}")
-    return dict(REGISTRY)
+    return dict(registry.REGISTRY)

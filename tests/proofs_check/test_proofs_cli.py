@@ -1,0 +1,328 @@
+"""The command line: exit statuses, JSON that programs can read, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import numpy as np
+import pytest
+import referencing
+from exactgen.proofs_check import checks, cli, registry, results, runner
+from exactgen.proofs_check.registry import agree
+
+
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    folder = resources.files("exactgen.data.schemas")
+    documents = {
+        kind: json.loads((folder / f"{kind}.schema.json").read_text())
+        for kind in ("verify", "coverage", "explain")
+    }
+    every = referencing.Registry().with_resources(
+        (document["$id"], referencing.Resource.from_contents(document)) for document in documents.values()
+    )
+    jsonschema.Draft202012Validator.check_schema(documents[name])
+    return jsonschema.Draft202012Validator(documents[name], registry=every)
+
+
+@pytest.fixture
+def run(
+    make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Any]:
+    """Return what runs the command line on a registry of four checks: (exit status, stdout, stderr)."""
+
+    def refuted(impl, x):
+        make_sure(impl, x)
+
+    def make_sure(impl, x):
+        agree(impl.softplus(x) - impl.softplus(-x), x, "the odd part of softplus, doubled")
+
+    def printed(impl, x):
+        agree(impl.softplus(x), x, "softplus")
+
+    def wrong(impl, x):
+        agree(impl.softplus(x), np.abs(x), "softplus")
+
+    def needy(impl, x):
+        from exactgen.data import mnist
+
+        mnist()
+
+    monkeypatch.delenv("EXACTGEN_DATA", raising=False)
+    make(make_sure, "BA.eq1", "BA.eq3")
+    make(refuted, "BA.eq2", printed=printed, correction="its odd part is x/2")
+    make(wrong, "AO.prop7")
+    make(needy, "SH.sec2.5a", needs_data="mnist")
+    for module in (checks, runner):
+        monkeypatch.setattr(module, "load_checks", lambda: registry.REGISTRY)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        if arguments[0] != "audit":
+            arguments += ("--results", str(tmp_path / "results.json"))
+        try:
+            code = cli.main(arguments)
+        except SystemExit as exit_:
+            code = exit_.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_verify_is_clean_where_all_that_ran_passed(run):
+    code, out, err = run("verify", "BA.eq1", "BA.eq2", "SH.sec2.5a")
+    assert (code, err) == (0, "")
+    for word in ("holds exactly", "fails as printed", "skipped", "its odd part is x/2"):
+        assert word in out
+
+
+def test_verify_reports_a_failure_with_its_case(run):
+    code, out, _ = run("verify", "AO.prop7")
+    assert code == 1
+    assert "smallest case: [0.0, 0.0, 0.0]" in out
+    assert "expected 0.0, got 0.693147" in out
+
+
+def test_an_open_statement_is_not_called_verified(run):
+    code, out, _ = run("verify", "AL.eq1.1")
+    assert code == 0
+    assert "1 statements are open, without a check: AL.eq1.1" in out
+    assert "holds" not in out
+
+
+def test_a_surviving_mutant_fails_the_run(run):
+    registry.REGISTRY.pop("wrong")
+    toothless = registry.check(
+        "AO.prop7",
+        of=[runner_numerics()],
+        cases=[np.zeros(1)],
+        evidence=registry.EXACTLY,
+        mutants={"wrong away from zero": {"softplus": lambda x: np.log(2.0) + x}},
+    )
+
+    @toothless
+    def only_at_zero(impl, x):
+        agree(impl.softplus(x), np.log(2.0) + 0 * x, "softplus")
+
+    assert run("verify", "AO.prop7")[0] == 0
+    code, out, _ = run("verify", "AO.prop7", "--teeth")
+    assert code == 1
+    assert "wrong away from zero (survives)" in out
+
+
+def runner_numerics() -> Any:
+    from exactgen.reference import numerics
+
+    return numerics
+
+
+# --- JSON and JUnit ----------------------------------------------------------------------------------------
+
+
+def test_verify_json_on_standard_output_is_clean_and_valid(run):
+    code, out, err = run("verify", "AO", "BA", "SH", "--json", "-", "--teeth")
+    assert code == 1
+    found = json.loads(out)
+    schema("verify").validate(found)
+    status = {entry["id"]: entry["status"] for entry in found["statements"]}
+    assert status["BA.eq1"] == status["BA.eq3"] == "holds exactly"
+    assert status["BA.eq2"] == "fails as printed"
+    assert status["AO.prop7"] == "failed"
+    assert status["SH.sec2.5a"] == "skipped"
+    assert found["summary"]["open"] == 155 + 111 + 187 - 5
+    assert "AO.prop7" in err, "the table goes to standard error"
+
+
+def test_coverage_json_lists_every_statement(run, monkeypatch):
+    code, out, _ = run("coverage", "--json")
+    assert code == 1
+    found = json.loads(out)
+    schema("coverage").validate(found)
+    assert len({entry["id"] for entry in found}) == len(found) == 836
+    assert {"id", "kind", "status", "check"} <= set(found[0])
+    assert [entry["check"] for entry in found if entry["id"] == "BA.eq1"] == [["make_sure"]]
+    # The second time only what lacked its data is run: the results are known for these sources.
+    again = []
+    monkeypatch.setattr(cli, "_run", lambda names, options: again.extend(names) or {})
+    assert run("coverage")[0] == 1
+    assert again == ["needy"]
+
+
+def test_explain_tells_and_its_json_is_valid(run):
+    code, out, _ = run("explain", "BA.eq2", "--json", "told.json")
+    assert code == 0
+    assert "run now, quickly" in out
+    assert "reference/numerics.py:" in out
+    assert "its odd part is x/2" in out
+    told = json.loads(Path("told.json").read_text())
+    schema("explain").validate(told)
+    where = told["checks"][0]["implementation"]["softplus"]
+    file, line = where.rsplit(":", 1)
+    source = resources.files("exactgen").joinpath(file).read_text().splitlines()
+    assert source[int(line) - 1].startswith("def softplus(")
+    assert "of 20" in run("explain", "BA.eq2")[1], "the second time the result is known"
+
+
+def test_results_of_other_sources_are_said_to_be_stale(run, tmp_path):
+    run("verify", "BA.eq1")
+    file = tmp_path / "results.json"
+    plain = json.loads(file.read_text())
+    file.write_text(json.dumps({**plain, "source": "another", "when": "2001-01-01"}))
+    assert "run now, quickly; that of 2001-01-01 was of other sources" in run("explain", "BA.eq1")[1]
+
+
+def test_a_statement_without_check_is_explained(run):
+    code, out, _ = run("explain", "AL.eq1.1")
+    assert code == 0
+    assert "none: no check yet" in out
+
+
+def test_junit_counts_and_names_the_checks(run):
+    assert run("verify", "AO", "BA", "SH", "--junit", "report.xml")[0] == 1
+    suite = ElementTree.parse("report.xml").getroot()[0]
+    assert [suite.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["4", "1", "0", "1"]
+    cases = {case.get("name"): [child.tag for child in case] for case in suite}
+    assert cases["BA.eq1+BA.eq3-make_sure"] == []
+    assert cases["AO.prop7-wrong"] == ["failure"]
+    assert cases["SH.sec2.5a-needy"] == ["skipped"]
+
+
+# --- bad usage ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("verify", "AO.porp7"), "no statement 'AO.porp7'; near: AO.prop7"),
+        (("explain", "AO.prop"), "no id but a prefix"),
+        (("explain", "AO.prop7", "--figure", "a.png"), "AO.prop7 has no picture"),
+        (("explain", "BA.eq3", "--figure", "a.xyz"), "xyz"),
+        (("verify", "--examples", "0"), "at least 1"),
+        (("verify", "--backend", "abacus"), "abacus"),
+        (("verify", "--json", "nowhere/a.json"), "nowhere/a.json cannot be written"),
+        (("verify", "--junit", "."), "cannot be written"),
+        (("coverage", "--data-dir", "nowhere"), "nowhere is not a folder"),
+    ],
+)
+def test_bad_usage_is_status_2_and_named(run, arguments, words, tmp_path):
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("a.*"))
+
+
+def test_a_missing_backend_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    code, _, err = run("verify", "BA.eq1", "--backend", "cupy")
+    assert code == 2
+    assert "pip install 'exactgen[cupy]'" in err
+
+
+def test_a_missing_extra_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    code, _, err = run("verify", "BA.eq1")
+    assert code == 2
+    assert "pip install 'exactgen[verify]'" in err
+
+
+def test_no_command_is_bad_usage(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([])
+    assert "usage: exactgen" in capsys.readouterr().err
+
+
+# --- interrupts --------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_writes_nothing(run, make, tmp_path):
+    def interrupted(impl, x):
+        raise KeyboardInterrupt
+
+    make(interrupted, "BA.eq7")
+    code, _, err = run("verify", "BA", "--json", "a.json", "--junit", "a.xml")
+    assert code == 130
+    assert "interrupted" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    file.write_text("old")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        results.write_whole(file, "new")
+    assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [("a.json", "old")]
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    results.write_whole(Path(os.devnull), "words")
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "x", "when": "y", "checks": [{}]}'])
+def test_broken_results_are_as_good_as_none(tmp_path, content):
+    file = tmp_path / "results.json"
+    file.write_text(content)
+    assert results.load(file) is None
+    assert results.fresh(file) == {}
+
+
+def test_a_skipped_check_does_not_replace_what_a_run_with_the_data_found(tmp_path):
+    file = tmp_path / "new" / "results.json"
+    passed = runner.Outcome("needy", ("SH.sec2.5a",), "passed")
+    results.save(file, [passed])
+    results.save(file, [runner.Outcome("needy", ("SH.sec2.5a",), "skipped")])
+    assert results.fresh(file) == {"needy": passed}
+
+
+# --- from outside ------------------------------------------------------------------------------------------
+
+
+def outside(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "exactgen", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_teaches_and_loads_nothing_heavy():
+    script = (
+        "import sys; from exactgen.proofs_check.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print('loaded', {'hypothesis', 'rich', 'matplotlib', 'yaml', 'scipy'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert found.returncode == 0
+    assert "exactgen explain BA.eq7" in found.stdout
+    assert "loaded set()" in found.stdout
+
+
+def test_processes_share_the_work_and_keep_the_order(tmp_path):
+    arguments = ["verify", "BA.eq1", "BA.eq7", "--quick", "--json", "-", "--results", str(tmp_path / "r")]
+    alone, together = (outside(*arguments, "-j", jobs) for jobs in "12")
+    assert (alone.returncode, together.returncode) == (0, 0)
+    one, two = (json.loads(process.stdout)["checks"] for process in (alone, together))
+    for outcome in one + two:
+        outcome.pop("seconds")
+    assert one == two
+
+
+def test_usage_errors_exit_with_2():
+    assert outside("verify", "XX.eq1").returncode == 2
