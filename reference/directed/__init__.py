@@ -1,0 +1,1 @@
+"""Directed models: belief nets of any depth, deep belief networks."""

@@ -1,0 +1,1 @@
+"""Layer-wise training: the best latent marginal, auto-encoder stacks, layer selection."""
