@@ -43,9 +43,9 @@ def render(draw: Figure, suffix: str) -> bytes:
 
 
 def _example() -> RBM:
-    """Return a 4x3 RBM that mixes slowly enough to see."""
-    rng = np.random.default_rng(7)
-    return RBM(rng.normal(0, 2.8, (4, 3)), rng.normal(0, 0.5, 4), rng.normal(0, 0.5, 3))
+    """Return a 4x3 RBM with two modes, all off and all on, between which chains seldom move."""
+    W = np.random.default_rng(7).normal(1.5, 0.6, (4, 3))
+    return RBM(W, -W.sum(axis=1) / 2, -W.sum(axis=0) / 2 + 0.2)
 
 
 @figure("BA.fig2", "BA.alg1")
