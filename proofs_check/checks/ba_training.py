@@ -152,8 +152,8 @@ def one_step_is_accurate(impl: Implementation, case: RBMLaw) -> None:
     evidence=at_rate("lambda_2^k in k, lambda_2 the second eigenvalue of the Gibbs kernel"),
     printed=one_step_is_accurate,
     correction=(
-        "no fixed k is accurate for every model: |E_k f - E f| <= lambda_2^k sqrt(chi^2(data || p) Var_p f), and "
-        "lambda_2 -> 1 as couplings grow; the k needed grows like 1 / log(1 / lambda_2)"
+        "no fixed k is accurate for every model: |E_k f - E f| <= lambda_2^k sqrt(chi^2(data || p) Var_p f), "
+        "and lambda_2 -> 1 as couplings grow; the k needed grows like 1 / log(1 / lambda_2)"
     ),
     mutants={
         "the chain does not move": {"gibbs_law": lambda theta, law, *, steps: law},
@@ -168,7 +168,7 @@ def one_step_is_accurate(impl: Implementation, case: RBMLaw) -> None:
     },
 )
 def bias_of_k_steps_decays_with_the_second_eigenvalue(impl: Implementation, case: RBMLaw) -> None:
-    """The kernel is reversible with eigenvalues in [0, 1]: after k steps the bias obeys the spectral bound."""
+    """The kernel is reversible with eigenvalues in [0, 1]: the bias obeys its spectral bound."""
     own, law = brute.numbers(case.theta), to_numpy(case.law).astype(float)
     p, v = np.exp(brute.log_visible(own)), brute.states(own.b.size)
     chi = np.sqrt(np.sum((law - p) ** 2 / p))
@@ -217,7 +217,7 @@ def with_field(**wrong: Any) -> Any:
     },
 )
 def updates_are_the_gradient_where_the_chain_has_converged(impl: Implementation, case: RBMCase) -> None:
-    """Given the chain's end, the step is eq. 8-10 row by row; with the end drawn from p(v) its mean is eq. 7."""
+    """Given the chain's end the step is eq. 8-10 row by row; were it drawn from p(v), its mean is eq. 7."""
     theta, v, _ = case
     own, rows = brute.numbers(theta), to_numpy(v).astype(float)
     direction, info = impl.cd_step(theta, v, k=1, rng=0, variant=DOCUMENT)
@@ -279,9 +279,8 @@ def minibatch_step_is_the_mean_of_the_steps_of_its_rows(impl: Implementation, ca
 
 def restarted(theta: RBM, v: Array, chains: Array, **options: Any) -> Any:
     """PCD that starts its chains at the data."""
-    _, info = pcd_step(theta, v, chains, **options)
     rows = array_namespace(v).concat([v] * chains.shape[0])[: chains.shape[0], :]
-    return pcd_step(theta, v, rows, **options)[0], info
+    return pcd_step(theta, v, rows, **options)
 
 
 def not_kept(theta: RBM, v: Array, chains: Array, **options: Any) -> Any:
@@ -312,7 +311,7 @@ def over_all_rows(theta: RBM, v: Array, chains: Array, **options: Any) -> Any:
     },
 )
 def pcd_goes_on_with_its_chains(impl: Implementation, case: RBMCase) -> None:
-    """Over every outcome of its draws, PCD contrasts the data with one Gibbs step of the chains, and keeps it."""
+    """Over every outcome of its draws, PCD contrasts the data with a Gibbs step of the chains, and keeps it."""
     theta, v, chains = case
     v = array_namespace(v).concat([v, v, 1 - v])  # three data rows, two chains
     own, law, start = brute.numbers(theta), brute.empirical_law(v), brute.empirical_law(chains)
