@@ -311,7 +311,7 @@ def over_all_rows(theta: RBM, v: Array, chains: Array, **options: Any) -> Any:
     },
 )
 def pcd_goes_on_with_its_chains(impl: Implementation, case: RBMCase) -> None:
-    """Over every outcome of its draws, PCD contrasts the data with a Gibbs step of the chains, and keeps it."""
+    """Over every outcome of its draws, PCD contrasts data with a Gibbs step of the chains, and keeps it."""
     theta, v, chains = case
     v = array_namespace(v).concat([v, v, 1 - v])  # three data rows, two chains
     own, law, start = brute.numbers(theta), brute.empirical_law(v), brute.empirical_law(chains)
