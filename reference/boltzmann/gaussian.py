@@ -134,7 +134,7 @@ def marginal_hidden(theta: RBM) -> Array:
 
 
 def model_statistics(theta: RBM) -> RBM:
-    r"""Return :math:`-\mathbb{E}_{v,h}[\partial_\theta E] = \mathbb{E}[(v h^\top, v - b, h)]` under the model.
+    r"""Return :math:`-\mathbb{E}_{v,h}[\partial_\theta E] = \mathbb{E}[(v h^\top, v - b, h)]`.
 
     Shapes: -> RBM.   Exactness: exact.   Cost: 2^H states.
     """

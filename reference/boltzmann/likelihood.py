@@ -46,9 +46,8 @@ def pseudo_log_likelihood(theta: RBM, v: Array) -> Array:
     check_rbm(theta)
     check_visible(theta, v)
     xp = array_namespace(v)
-    rows = max(1, _BLOCK // (theta.W.shape[0] * theta.W.shape[1]))
-    blocks = [_pseudo(theta, v[start : start + rows, :]) for start in range(0, v.shape[0], rows)]
-    return xp.concat(blocks)
+    n, rows = v.shape[0], max(1, _BLOCK // (theta.W.shape[0] * theta.W.shape[1]))
+    return xp.concat([_pseudo(theta, v[i : min(i + rows, n), :]) for i in range(0, n, rows)])
 
 
 def _pseudo(theta: RBM, v: Array) -> Array:

@@ -137,10 +137,10 @@ def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
 
 
 def data_statistics(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
-    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v]`, which is :math:`-\partial E`.
+    r"""Return the mean over rows of :math:`\mathbb{E}_h[(v h^\top, v, h) \mid v]`.
 
     Shapes: v (n, V), weights (n,), a law over the rows (1/n each where it is not given) -> RBM.
-    Exactness: exact.      [BA] eq. 7-10
+    Exactness: exact; minus the expected gradient of the energy.      [BA] eq. 7-10
     Raises: ValueError for wrong shapes or dtypes, or weights that are no law.
     """
     xp = array_namespace(v)

@@ -1,4 +1,4 @@
-"""log Z, marginals and mean statistics against sums over all joint states, and in high precision where it matters."""
+"""log Z, marginals and mean statistics against sums over all joint states, some in high precision."""
 
 import itertools
 import math
@@ -38,7 +38,9 @@ def joint(W, b, c):
 def log_z_by_units(W, b, c):
     """Return log Z by one ``logaddexp`` per hidden state and visible unit: no matrix products, no runs."""
     h = states(len(c))
-    return np.logaddexp.reduce([z @ c + sum(np.logaddexp(0, b[i] + W[i] @ z) for i in range(len(b))) for z in h])
+    return np.logaddexp.reduce(
+        [z @ c + sum(np.logaddexp(0, b[i] + W[i] @ z) for i in range(len(b))) for z in h]
+    )
 
 
 def log_z_in_high_precision(W, b, c):
@@ -82,7 +84,7 @@ def test_log_partition_at_every_strength_of_coupling(xp, scale):
 
 @pytest.mark.parametrize("strength", [10.0, 13.0, 14.0, 150.0, 660.0, 700.0])
 def test_the_product_of_a_run_cannot_underflow(xp, strength):
-    """Every unit wants one hidden unit on and the other off, and the biases enforce the state that they do not want.
+    """Every unit wants one hidden unit on and the other off, and the hidden biases enforce the contrary.
 
     Each bracket is then about e^{-strength / 2}, its worst case, in all units at once.
     """

@@ -45,7 +45,9 @@ def test_energy_is_minus_the_sum_over_pairs_and_units(xp, visible, hidden):
     p = parameters(visible, hidden)
     pairs = list(itertools.product(states(visible), states(hidden)))
     ours = energy(RBM(*map(xp, p)), xp([v for v, _ in pairs]), xp([h for _, h in pairs]))
-    np.testing.assert_allclose(to_numpy(ours), [loop_energy(*p, v, h) for v, h in pairs], rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        to_numpy(ours), [loop_energy(*p, v, h) for v, h in pairs], rtol=1e-13, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize(("visible", "hidden"), SIZES)
@@ -72,7 +74,9 @@ def test_conditional_means_are_those_of_the_joint_table(xp, visible, hidden):
 def test_inputs_are_affine_in_the_other_layer(xp):
     W, b, c = parameters(3, 2)
     theta = RBM(xp(W), xp(b), xp(c))
-    np.testing.assert_allclose(to_numpy(hidden_input(theta, xp([[1.0, 0.0, 1.0]]))), [c + W[0] + W[2]], rtol=1e-13)
+    np.testing.assert_allclose(
+        to_numpy(hidden_input(theta, xp([[1.0, 0.0, 1.0]]))), [c + W[0] + W[2]], rtol=1e-13
+    )
     np.testing.assert_allclose(to_numpy(visible_input(theta, xp([[0.0, 1.0]]))), [b + W[:, 1]], rtol=1e-13)
 
 
@@ -107,7 +111,10 @@ def test_samplers_read_the_stream_row_by_row(xp):
 def test_data_statistics_average_over_rows(xp):
     p = parameters(3, 2)
     v = np.array([[1, 0, 1], [1, 1, 0], [1, 1, 0], [0, 0, 0]])
-    h = [[1 / (1 + math.exp(-p[2][j] - sum(row[i] * p[0][i, j] for i in range(3)))) for j in range(2)] for row in v]
+    h = [
+        [1 / (1 + math.exp(-p[2][j] - sum(row[i] * p[0][i, j] for i in range(3)))) for j in range(2)]
+        for row in v
+    ]
     for weights in (None, [0.5, 0.25, 0.0, 0.25]):
         ours = data_statistics(RBM(*map(xp, p)), xp(v), weights=None if weights is None else xp(weights))
         w = weights or [0.25] * 4
@@ -161,7 +168,10 @@ def test_float32_stays_float32(xp):
         ({"c": [0.0, 0.0, 0.0]}, r"theta\.c must have shape \(2\), got \(3,\)"),
         ({"W": np.zeros((0, 2))}, r"theta\.W must have shape \(n >= 1, n >= 1\), got \(0, 2\)"),
         ({"b": [0.0, math.nan, 0.0]}, r"theta\.b must hold finite numbers, got nan at index \[1\]"),
-        ({"W": [[1.0, 2.0], [3.0, math.inf], [0.0, 0.0]]}, r"theta\.W must hold finite .* inf at index \[1, 1\]"),
+        (
+            {"W": [[1.0, 2.0], [3.0, math.inf], [0.0, 0.0]]},
+            r"theta\.W must hold finite .* inf at index \[1, 1\]",
+        ),
     ],
 )
 def test_bad_parameters_are_named(xp, change, message):
@@ -171,7 +181,9 @@ def test_bad_parameters_are_named(xp, change, message):
 
 
 def test_mixed_dtypes_are_refused(xp):
-    with pytest.raises(ValueError, match=r"theta\.c must have the dtype of the parameters, .*float64, got .*float32"):
+    with pytest.raises(
+        ValueError, match=r"theta\.c must have the dtype of the parameters, .*float64, got .*float32"
+    ):
         check_rbm(RBM(xp(np.zeros((3, 2))), xp(np.zeros(3)), xp(np.zeros(2), "float32")))
     theta = RBM(xp(np.zeros((3, 2))), xp(np.zeros(3)), xp(np.zeros(2)))
     with pytest.raises(ValueError, match=r"v must have the dtype of the parameters"):
