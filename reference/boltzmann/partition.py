@@ -71,11 +71,21 @@ def marginal_hidden(theta: RBM) -> Array:
     Shapes: -> (2^H,).   Exactness: exact to rounding.   Cost: 2^H states, whatever V.
     Raises: ValueError where there are too many hidden units.
     """
+    log_weights = log_hidden_weights(theta)
+    return array_namespace(*theta).exp(log_weights - log_sum_exp(log_weights))
+
+
+def log_hidden_weights(theta: RBM) -> Array:
+    r"""Return :math:`\log\sum_v e^{-E(v, h)} = c^\top h + \sum_i \log(1 + e^{b_i + (W h)_i})` of every h.
+
+    Shapes: -> (2^H,), in the order of ``binary_states``.   Exactness: exact to rounding.
+    Cost: 2^H states, whatever V.
+    Raises: ValueError where there are too many hidden units.
+    """
     check_rbm(theta)
     check_enumerable("the hidden layer", (2,) * theta.W.shape[1])
     xp = array_namespace(*theta)
-    log_weights = xp.concat([xp.reshape(block, (-1,)) for block in _log_weights(theta)])
-    return xp.exp(log_weights - log_sum_exp(log_weights))
+    return xp.concat([xp.reshape(block, (-1,)) for block in _log_weights(theta)])
 
 
 def marginal_visible(theta: RBM) -> Array:
