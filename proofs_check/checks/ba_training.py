@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from ...backends.arrays import Array, array_namespace, to_numpy
-from ...backends.enumerating import expect
+from ...backends.enumerating import Outcomes, expect
 from ...reference.boltzmann import contrastive, gibbs, rbm
 from ...reference.boltzmann.contrastive import DOCUMENT, Variant
 from ...reference.boltzmann.rbm import RBM
@@ -125,7 +126,7 @@ def cd_contrasts_the_data_with_k_gibbs_steps(impl: Implementation, case: tuple[R
     steps = expect(lambda rng: impl.cd_step(theta, v, k=k, rng=rng, variant=DOCUMENT)[0])
     expected = brute.expected_cd(own, law, k)
     for name, value in zip(expected._fields, expected, strict=True):
-        mean = steps.mean(lambda s, n=name: getattr(s, n))[0]
+        mean = steps.mean(attrgetter(name))[0]
         agree(mean, value, f"mean of the step in {name}", rtol=1e-9)
     for steps_more in (k, k + 4):
         direct = impl.expected_cd_step(theta, v, k=steps_more, variant=DOCUMENT)
@@ -318,9 +319,9 @@ def pcd_goes_on_with_its_chains(impl: Implementation, case: RBMCase) -> None:
     steps = expect(lambda rng: impl.pcd_step(theta, v, chains, k=1, rng=rng, variant=DOCUMENT))
     data, model = brute.mean_statistics(own, law), brute.mean_statistics(own, brute.law_after(own, start, 1))
     for name in RBM._fields:
-        mean = steps.mean(lambda s, n=name: getattr(s[0], n))[0]
+        mean = Outcomes(steps.values[0], steps.log_weight).mean(attrgetter(name))[0]
         agree(mean, getattr(data, name) - getattr(model, name), f"mean of the step in {name}", rtol=1e-9)
-    kept = steps.mean(lambda s: s[1].chains)[0]
+    kept = Outcomes(steps.values[1], steps.log_weight).mean(attrgetter("chains"))[0]
     up_down = np.stack([brute.kernel(own)[brute.row(x)] for x in to_numpy(chains)])
     agree(kept, up_down @ brute.states(own.b.size), "mean of the kept chains", rtol=1e-9)
 

@@ -6,6 +6,7 @@ each off the joint law, and differentiates by the complex step; it knows no free
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,7 @@ def encoder_and_decoder_run_the_same_chain_in_opposite_directions(impl: Implemen
     },
 )
 def divergence_of_trajectories_is_the_contrastive_divergence(impl: Implementation, case: Case) -> None:
-    """KL(q || p) summed; with prior q(x_k) it is KL(D || pi) - KL(q(x_k) || pi), with prior pi KL(D || pi)."""
+    """KL(q || p) is KL(D || pi) - KL(q(x_k) || pi) with the prior q(x_k), and KL(D || pi) with prior pi."""
     (theta, law), k = case
     own, D = plain(theta, law)
     pi, end = np.exp(brute.log_visible(own)), brute.law_after(own, D, k)
@@ -480,7 +481,7 @@ def cd_k_is_minus_the_contrastive_term(impl: Implementation, case: Case) -> None
     end = like(brute.law_after(brute.numbers(theta), np.eye(2**V)[x], k), theta.W)
     ratio = impl.path_kl_grad(theta, data, end, k=k).ratio
     for name in RBM._fields:
-        mean = steps.mean(lambda s, n=name: getattr(s, n))[0]
+        mean = steps.mean(attrgetter(name))[0]
         agree(mean, -to_numpy(getattr(ratio, name)).astype(float), f"mean step in {name}", rtol=1e-9)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from ...backends.arrays import Array, array_namespace, from_numpy, to_numpy
 from ...reference.boltzmann.rbm import RBM
 
-Table = np.ndarray[Any, Any]
+Table = Any
+"""A NumPy array of numbers over states, real or complex."""
 
 
 def numbers(theta: RBM) -> RBM:
@@ -92,12 +93,12 @@ def log_down(theta: RBM) -> Table:
 
 def kernel(theta: RBM) -> Table:
     """Return p(v' | v) of one sweep v -> h -> v', (2^V, 2^V)."""
-    return np.asarray(np.exp(log_up(theta)) @ np.exp(log_down(theta)))
+    return np.exp(log_up(theta)) @ np.exp(log_down(theta))
 
 
 def law_after(theta: RBM, law: Table, steps: int) -> Table:
     """Return the law of v after so many sweeps from ``law``."""
-    return np.asarray(law @ np.linalg.matrix_power(kernel(theta), steps))
+    return law @ np.linalg.matrix_power(kernel(theta), steps)
 
 
 def second_eigenvalue(theta: RBM) -> float:
