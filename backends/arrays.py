@@ -76,13 +76,14 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
 
 
 def from_numpy(values: np.ndarray[Any, Any], *, like: Array) -> Array:
-    """Return ``values`` as an array of the backend and device of ``like`` (dtype kept)."""
+    """Return ``values`` as an array of the backend and device of ``like``; memory may be shared."""
     xp = array_namespace(like)
     if array_api_compat.is_numpy_namespace(xp):
         return values
-    return xp.asarray(np.ascontiguousarray(values), device=device(like))
+    # PyTorch takes no negative strides, and warns of memory that it must not write to.
+    return xp.asarray(np.require(values, requirements=("C", "W")), device=device(like))
 
 
 def eigenvalues(matrix: Array) -> np.ndarray[Any, Any]:
-    """Return the eigenvalues of a square matrix, computed on the host: the standard has symmetric ones only."""
+    """Return the eigenvalues of a square matrix, computed on the host: the standard lacks them."""
     return np.asarray(np.linalg.eigvals(to_numpy(matrix)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..backends.arrays import Array, Namespace, array_namespace
+from numbers import Integral
+from typing import Any
+
+from ..backends.arrays import Array, array_namespace
 
 
 def check_shape(name: str, x: Array, *shape: int | None) -> None:
@@ -27,19 +30,17 @@ def check_floating(name: str, x: Array, *, like: Array | None = None) -> None:
 def check_finite(name: str, x: Array) -> None:
     """Raise ValueError where ``x`` holds NaN or an infinity."""
     xp = array_namespace(x)
-    _refuse(name, x, ~xp.isfinite(x), "finite numbers", xp)
+    _require(name, x, xp.isfinite(x), "finite numbers")
 
 
 def check_binary(name: str, x: Array) -> None:
     """Raise ValueError unless every entry of the floating array ``x`` is 0 or 1."""
-    xp = array_namespace(x)
-    _refuse(name, x, (x != 0) & (x != 1), "zeros and ones only (sample or threshold grey levels first)", xp)
+    _require(name, x, (x == 0) | (x == 1), "zeros and ones only (sample or threshold grey levels first)")
 
 
 def check_probability(name: str, x: Array) -> None:
     """Raise ValueError unless every entry of ``x`` lies in [0, 1]."""
-    xp = array_namespace(x)
-    _refuse(name, x, ~((x >= 0) & (x <= 1)), "probabilities in [0, 1]", xp)
+    _require(name, x, (x >= 0) & (x <= 1), "probabilities in [0, 1]")
 
 
 def check_law(name: str, x: Array, *, axis: int = -1) -> None:
@@ -49,7 +50,7 @@ def check_law(name: str, x: Array, *, axis: int = -1) -> None:
     """
     xp = array_namespace(x)
     # An entry may exceed one by rounding: the sum bounds it.
-    _refuse(name, x, ~(x >= 0), "probabilities, none negative", xp)
+    _require(name, x, x >= 0, "probabilities, none negative")
     excess = xp.abs(xp.sum(x, axis=axis) - 1)
     if bool(xp.any(excess > float(xp.finfo(x.dtype).eps) ** 0.5)):
         raise ValueError(
@@ -57,9 +58,9 @@ def check_law(name: str, x: Array, *, axis: int = -1) -> None:
         )
 
 
-def check_count(name: str, n: int, *, least: int = 1) -> None:
+def check_count(name: str, n: Any, *, least: int = 1) -> None:
     """Raise ValueError unless ``n`` is an int of at least ``least``."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < least:
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {n!r}")
 
 
@@ -69,14 +70,14 @@ def check_choice(name: str, value: str, *choices: str) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
-def _refuse(name: str, x: Array, bad: Array, wanted: str, xp: Namespace) -> None:
-    if bool(xp.any(bad)):
-        flat = xp.reshape(bad, (-1,))
-        first = int(xp.argmax(xp.astype(flat, xp.int8)))
-        where, rest = [], first
-        for length in reversed(x.shape):
-            where.append(rest % length)
-            rest //= length
-        index = ", ".join(map(str, reversed(where)))
-        value = float(xp.reshape(x, (-1,))[first])
-        raise ValueError(f"{name} must hold {wanted}, got {value!r} at index [{index}]")
+def _require(name: str, x: Array, good: Array, wanted: str) -> None:
+    xp = array_namespace(x)
+    if bool(xp.all(good)):
+        return
+    first = int(xp.argmin(xp.astype(xp.reshape(good, (-1,)), xp.int8)))
+    value = float(xp.reshape(x, (-1,))[first])
+    index: list[int] = []
+    for length in reversed(x.shape):
+        first, i = divmod(first, length)
+        index.insert(0, i)
+    raise ValueError(f"{name} must hold {wanted}, got {value!r} at index {index}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..backends.arrays import Array, array_namespace
@@ -38,7 +39,7 @@ def log_sigmoid(x: Array) -> Array:
 
 
 def log_sum_exp(x: Array, *, axis: Axis = None) -> Array:
-    r"""Return :math:`\log\sum e^{x}` over ``axis`` (all axes by default); minus infinity for all-minus-infinity.
+    r"""Return :math:`\log\sum e^{x}` over ``axis``, all axes by default; minus infinity if all of x is.
 
     Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
     """
@@ -58,11 +59,8 @@ def log_mean_exp(x: Array, *, axis: Axis = None) -> Array:
 
     Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
     """
-    xp = array_namespace(x)
-    count = 1
-    for a in _axes(x, axis):
-        count *= x.shape[a]
-    return log_sum_exp(x, axis=axis) - xp.log(xp.asarray(count, dtype=x.dtype))
+    count = math.prod(x.shape[a] for a in _axes(x, axis))
+    return log_sum_exp(x, axis=axis) - math.log(count)
 
 
 def x_log_y(x: Array, y: Array) -> Array:

@@ -12,7 +12,9 @@ MAX_STATES = 2**26
 """Enumerations of more states than this are refused before anything is allocated."""
 
 
-def check_enumerable(what: str, radices: Sequence[int], *, limit: int = MAX_STATES, item_bytes: int = 8) -> int:
+def check_enumerable(
+    what: str, radices: Sequence[int], *, limit: int = MAX_STATES, item_bytes: int = 8
+) -> int:
     """Return the number of states of units with these radices.
 
     Raises: ValueError, with the number of states and bytes, where it exceeds ``limit``.
@@ -54,9 +56,8 @@ def state_blocks(radices: Sequence[int], *, like: Array, rows: int) -> Iterator[
     check_count("rows", rows)
     for r in radices:
         check_count("radix", r)
-    xp = array_namespace(like)
-    dev = like.device
-    total = math.prod(radices)
+    xp, dev = array_namespace(like), like.device
+    total = check_enumerable("the enumeration", radices, limit=2**62)  # int64 indices
     for start in range(0, total, rows):
         index = xp.arange(start, min(start + rows, total), dtype=xp.int64, device=dev)
         columns, period = [], total

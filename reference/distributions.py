@@ -1,0 +1,135 @@
+"""Log-densities and entropies of Bernoulli, categorical and Gaussian variables, unit by unit.
+
+Each takes the parameters that keep its digits: logits where there are any, probabilities (0 and 1 allowed)
+where the law is given as such.  All are elementwise over units: sum over the last axis for independent ones.
+The entropy of a table of probabilities is in ``laws``; sampling is the business of the streams.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..backends.arrays import Array, array_namespace
+from .arguments import check_binary, check_finite, check_floating, check_probability, check_shape
+from .numerics import log_sum_exp, sigmoid, softplus, x_log_y
+
+LOG_TWO_PI = math.log(2 * math.pi)
+
+
+def log_bernoulli(x: Array, logits: Array) -> Array:
+    r"""Return :math:`\log p(x)` of bits with :math:`p(x=1) = \sigma(a)`: :math:`xa - \mathrm{softplus}(a)`.
+
+    Shapes: x binary and logits a broadcast, elementwise.   Exactness: exact to rounding, for any finite a.
+    Raises: ValueError where ``x`` is not binary or ``logits`` is not finite.
+    """
+    xp = array_namespace(x, logits)
+    check_floating("x", x)
+    check_binary("x", x)
+    check_floating("logits", logits)
+    check_finite("logits", logits)
+    # x a - softplus(a) would cancel for x = 1 and large a; the sign turns one case into the other.
+    return -softplus(xp.where(x == 1, -logits, logits))
+
+
+def log_bernoulli_of_probability(x: Array, p: Array) -> Array:
+    r"""Return :math:`x\log p + (1-x)\log(1-p)`, minus infinity for a bit that never happens.
+
+    Shapes: x binary and p broadcast, elementwise.   Exactness: exact to rounding; p in {0, 1} are allowed.
+    Raises: ValueError where ``x`` is not binary or ``p`` is no probability.
+    """
+    array_namespace(x, p)
+    check_floating("x", x)
+    check_binary("x", x)
+    check_floating("p", p)
+    check_probability("p", p)
+    return x_log_y(x, p) + x_log_y(1 - x, 1 - p)
+
+
+def log_categorical(x: Array, logits: Array) -> Array:
+    r"""Return :math:`\log p(x) = a_x - \log\sum_k e^{a_k}` of indices x.
+
+    Shapes: x (...) integers, logits (..., K) -> (...).   Exactness: exact; logits may be minus infinity.
+    Raises: ValueError where an index is not in 0..K-1, or the largest logit of a row is not finite.
+    """
+    xp = array_namespace(x, logits)
+    check_shape("x", x, *logits.shape[:-1])
+    if not xp.isdtype(x.dtype, "integral"):
+        raise ValueError(f"x must hold integer indices, got dtype {x.dtype}")
+    logits, K = _below_zero(logits), logits.shape[-1]
+    if not bool(xp.all((x >= 0) & (x < K))):
+        raise ValueError(f"x must hold indices from 0 to {K - 1}, got {int(xp.min(x))} to {int(xp.max(x))}")
+    chosen = x[..., None] == xp.arange(K, dtype=x.dtype, device=x.device)
+    picked = xp.sum(xp.where(chosen, logits, xp.zeros_like(logits)), axis=-1)
+    return picked - log_sum_exp(logits, axis=-1)
+
+
+def log_gaussian(x: Array, mean: Array, log_std: Array) -> Array:
+    r"""Return :math:`-\tfrac12\log 2\pi - \log\sigma - \tfrac{(x-\mu)^2}{2\sigma^2}`, the log-density.
+
+    Shapes: x, mean, log_std = :math:`\log\sigma` broadcast, elementwise.   Exactness: exact to rounding.
+    Raises: ValueError where one of them is not finite.
+    """
+    xp = array_namespace(x, mean, log_std)
+    for name, array in (("x", x), ("mean", mean), ("log_std", log_std)):
+        check_floating(name, array)
+        check_finite(name, array)
+    return -(((x - mean) * xp.exp(-log_std)) ** 2) / 2 - log_std - LOG_TWO_PI / 2
+
+
+def bernoulli_entropy(logits: Array) -> Array:
+    r"""Return :math:`H(\sigma(a)) = \mathrm{softplus}(a) - a\,\sigma(a)` in nats, of each bit.
+
+    Shapes: any, elementwise.   Exactness: exact to rounding in relative terms, in both tails.
+    Raises: ValueError where ``logits`` is not finite.
+    """
+    xp = array_namespace(logits)
+    check_floating("logits", logits)
+    check_finite("logits", logits)
+    # Even in a; on the negative side nothing cancels: both terms are positive.
+    a = -xp.abs(logits)
+    return softplus(a) - a * sigmoid(a)
+
+
+def bernoulli_entropy_of_probability(p: Array) -> Array:
+    r"""Return :math:`-p\log p - (1-p)\log(1-p)` in nats, of each bit; zero for p in {0, 1}.
+
+    Shapes: any, elementwise.   Exactness: exact to rounding.
+    Raises: ValueError where ``p`` is no probability.
+    """
+    check_floating("p", p)
+    check_probability("p", p)
+    return -x_log_y(p, p) - x_log_y(1 - p, 1 - p)
+
+
+def categorical_entropy(logits: Array) -> Array:
+    r"""Return :math:`-\sum_k p_k\log p_k` in nats, :math:`p = \mathrm{softmax}(a)`.
+
+    Shapes: logits (..., K) -> (...).   Exactness: exact; logits of minus infinity are allowed.
+    Raises: ValueError where the largest logit of a row is not finite.
+    """
+    xp = array_namespace(logits)
+    logits = _below_zero(logits)
+    log_p = logits - log_sum_exp(logits, axis=-1)[..., None]
+    p = xp.exp(log_p)
+    # 0 log 0 := 0, and minus infinity times zero is NaN
+    return -xp.sum(p * xp.where(p > 0, log_p, xp.zeros_like(p)), axis=-1)
+
+
+def gaussian_entropy(log_std: Array) -> Array:
+    r"""Return :math:`\tfrac12\log(2\pi e) + \log\sigma` in nats, the differential entropy.
+
+    Shapes: log_std = :math:`\log\sigma`, any, elementwise.   Exactness: exact to rounding.
+    Raises: ValueError where ``log_std`` is not finite.
+    """
+    check_floating("log_std", log_std)
+    check_finite("log_std", log_std)
+    return log_std + (LOG_TWO_PI + 1) / 2
+
+
+def _below_zero(logits: Array) -> Array:
+    """Return the logits less their largest: the same law, and large ones lose no digits."""
+    xp = array_namespace(logits)
+    check_floating("logits", logits)
+    top = xp.max(logits, axis=-1, keepdims=True)
+    check_finite("the largest logit of each row", top)
+    return logits - top
