@@ -244,7 +244,9 @@ def _console(json_file: str | None) -> Console:
     from rich.console import Console
 
     console = Console(stderr=json_file == "-", highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(stderr=json_file == "-", highlight=False, width=140)
+    if not console.is_terminal:
+        console.width = 140  # a file or a pipe: room for the table
+    return console
 
 
 def _run(names: Sequence[str], options: Options, *, jobs: int = 1) -> dict[str, Outcome]:
