@@ -335,7 +335,7 @@ def mle_is_consistent(impl: Implementation, case: Growing) -> None:
 def mle_of_a_fixed_model_is_consistent(impl: Implementation, case: Growing) -> None:
     """The frequency of a coin has mean theta and variance theta (1 - theta) / N: it converges to theta.
 
-    Neyman and Scott's pairs have mean sigma^2 / 2 for every N and variance sigma^4 / (2 N): they tend to half.
+    Neyman and Scott's pairs have mean sigma^2 / 2 for every N, variance sigma^4 / (2 N): they tend to half.
     """
     mean, spread = estimate(impl, case, case.N)
     limit = case.truth if case.model == "coin" else case.truth / 2
