@@ -7,6 +7,7 @@ array-api-compat, which looks only at modules that are loaded already.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -27,19 +28,20 @@ def array_namespace(*arrays: Array) -> Namespace:
 
     Raises: TypeError where an argument is no array; ValueError where backends or devices are mixed.
     """
+    if not all(map(array_api_compat.is_array_api_obj, arrays)):
+        raise TypeError(f"every argument must be an array of one backend, got {_kinds(arrays)}")
     try:
         xp = array_api_compat.array_namespace(*arrays)
     except TypeError as problem:
-        kinds = sorted({f"{type(a).__module__.split('.')[0]}.{type(a).__name__}" for a in arrays})
-        if any(not array_api_compat.is_array_api_obj(a) for a in arrays):
-            raise TypeError(
-                f"every argument must be an array of one backend, got {', '.join(kinds)}"
-            ) from problem
-        raise ValueError(f"arrays of one backend are wanted, got a mixture: {', '.join(kinds)}") from problem
+        raise ValueError(f"arrays of one backend are wanted, got a mixture: {_kinds(arrays)}") from problem
     devices = {str(array_api_compat.device(a)) for a in arrays}
     if len(devices) > 1:
         raise ValueError(f"arrays on one device are wanted, got a mixture: {', '.join(sorted(devices))}")
     return xp
+
+
+def _kinds(things: Iterable[Any]) -> str:
+    return ", ".join(sorted({f"{type(a).__module__.split('.')[0]}.{type(a).__name__}" for a in things}))
 
 
 def device(array: Array) -> Any:
