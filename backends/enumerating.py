@@ -127,9 +127,7 @@ class EnumeratingStream:
         self.n, self.outcomes, self.plan = n, outcomes, plan
         self.nodes, self.terms = nodes, terms
         self.asked: list[tuple[int, int]] = []
-        self.log_weight: Array = (
-            0.0  # a number until the first draw, then (n, R); a number throughout if n is None
-        )
+        self.log_weight: Array = 0.0  # (n, R) from the first draw on; one number throughout if n is None
         self._period = _states(plan or ())
 
     def bernoulli(self, p: Array) -> Array:
@@ -216,8 +214,8 @@ class EnumeratingStream:
         self.asked.append((radix, units))
         if self.plan is None:
             return xp.zeros(shape, dtype=xp.int64, device=dev)
-        if self.asked != list(self.plan[: len(self.asked)]):
-            counted = self.plan[len(self.asked) - 1] if len(self.asked) <= len(self.plan) else "nothing"
+        counted = self.plan[len(self.asked) - 1] if len(self.asked) <= len(self.plan) else "nothing"
+        if counted != (radix, units):
             raise ValueError(
                 f"{_DEPENDS}: draw {len(self.asked)} was counted as {counted}, "
                 f"then {(radix, units)} was asked for (radix, units for one row)"
