@@ -88,7 +88,7 @@ def prediction_averages_over_models(impl: Implementation, case: Models) -> None:
 )
 def iid_data_factorise(impl: Implementation, case: Models) -> None:
     """P(D | M) = prod_n P(x_n | M): an entry of the product law; over all data sets the sum is 1."""
-    N = len(case.x)
+    N = case.x.shape[0]
     for m in range(case.prior.shape[0]):
         table = case.tables[m, :]
         joint = to_numpy(impl.product_law(*[table] * N))
@@ -165,12 +165,12 @@ def point_estimate_approximates_the_prediction(impl: Implementation, case: Tosse
 def frequencies_maximise_the_likelihood(impl: Implementation, case: Models) -> None:
     """M_MLE = argmax P(D | M): among all laws on the alphabet it is the relative frequencies."""
     fitted = impl.empirical_law(case.x, like=case.tables[0, :])
-    share = np.bincount(to_numpy(case.x), minlength=3) / len(case.x)
+    share = np.bincount(to_numpy(case.x), minlength=3) / case.x.shape[0]
     agree(fitted, share, "relative frequencies")
     best = impl.likelihood(fitted, case.x)
-    for table, p in zip(case.tables, by_hand(case)[1], strict=True):
+    for m, p in enumerate(by_hand(case)[1]):
         at_most(p, best, "P(D | another law), against the maximum", slack=1e-9)
-        agree(impl.likelihood(table, case.x), p, "P(D | M)")
+        agree(impl.likelihood(case.tables[m, :], case.x), p, "P(D | M)")
 
 
 @check(

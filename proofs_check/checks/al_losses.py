@@ -169,7 +169,7 @@ def the_minimum_of_the_training_loss_is_optimistic(impl: Implementation, case: L
     outcomes = all_training_sets(impl, case)
     optimistic = outcomes.mean(lambda risks: array_namespace(risks).min(risks, axis=1))
     expected = outcomes.mean()
-    risk = min(float(impl.expectation(case.law, row)) for row in case.loss)
+    risk = min(float(impl.expectation(case.law, case.loss[p, :])) for p in range(case.loss.shape[0]))
     lowest = float(array_namespace(expected).min(expected))
     at_most(float(optimistic[0]), lowest, "E[min L_train]")
     agree(lowest, risk, "min E[L_train], against min L", atol=1e-10)

@@ -306,7 +306,7 @@ def chain_factors(chain: Chain) -> list[Factor]:
     return [
         Factor((0,), chain.start),
         *(Factor((t, t + 1), chain.step) for t in range(T - 1)),
-        *(Factor((t,), chain.evidence[t]) for t in range(T)),
+        *(Factor((t,), chain.evidence[t, :]) for t in range(T)),
     ]
 
 

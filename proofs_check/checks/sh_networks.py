@@ -18,7 +18,7 @@ from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, chec
 from ..strategies import arrays, hundredths, rbms
 from .brute import like
 
-SCALARS = {
+SCALARS: dict[str, Any] = {
     "identity": lambda z: z,
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": np.tanh,
@@ -205,9 +205,13 @@ def sup_error(impl: Implementation, target: Target, pieces: int) -> tuple[float,
 
     Between kinks and the jump both functions are linear: their one-sided limits there are all that matters.
     """
-    end, m = len(target.heights) - 1, len(target.heights)
+    m = target.heights.shape[0]
+    end = m - 1
     knots = np.linspace(0, end, pieces + 1)
-    line = lambda x: np.interp(x, np.arange(m), to_numpy(target.heights))  # noqa: E731
+
+    def line(x: Any) -> Any:
+        return np.interp(x, np.arange(m), to_numpy(target.heights))
+
     values = line(knots) + target.jump * (knots >= target.at)
     layers = impl.relu_interpolant(like(knots, target.heights), like(values, target.heights))
     x = np.unique([*knots, *range(m), target.at])
@@ -313,7 +317,7 @@ class Scalar(NamedTuple):
 
 def scalar_loss(impl: Implementation, case: Scalar, weights: Any) -> float:
     """Return the squared error of the network with these weights, one per layer."""
-    layers = [Dense(w.reshape(1, 1), 0 * w.reshape(1)) for w in weights]
+    layers = [Dense(w[:, None], 0 * w) for w in weights]
     activations = (*(case.activation for _ in layers[1:]), "identity")
     output = impl.mlp_forward(layers, like([[case.x]], case.a), activations=activations)[-1]
     return float(impl.squared_error(output, like([[case.y]], case.a))[0])

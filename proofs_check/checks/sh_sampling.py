@@ -101,9 +101,10 @@ def importance_sampling_is_unbiased(impl: Implementation, several: Several) -> N
     case, N = several
     p, q, f = (to_numpy(a)[0].astype(float) for a in case)
     outcomes = expect(lambda *rows, rng: impl.importance_sampling(*rows, samples=N, rng=rng), *case)
-    agree(float(outcomes.mean()[0]), p @ f, "mean of the estimate", atol=1e-10)
-    spread = float(outcomes.mean(lambda estimate: (estimate - p @ f) ** 2)[0])
-    agree(spread, q @ (f * p / q - p @ f) ** 2 / N, "variance of the estimate", atol=1e-9)
+    target = float(p @ f)
+    agree(float(outcomes.mean()[0]), target, "mean of the estimate", atol=1e-10)
+    spread = float(outcomes.mean(lambda estimate: (estimate - target) ** 2)[0])
+    agree(spread, q @ (f * p / q - target) ** 2 / N, "variance of the estimate", atol=1e-9)
 
 
 # --- effective sample size --------------------------------------------------------------------------------
@@ -186,7 +187,8 @@ def scanned(*shape: int) -> st.SearchStrategy[Scanned]:
 
 def positive(case: Scanned) -> Scanned:
     """Return the case with a little mass on every state."""
-    return case._replace(table=(case.table + 0.05) / (case.table + 0.05).sum())
+    raised = case.table + 0.05
+    return case._replace(table=raised / array_namespace(raised).sum(raised))
 
 
 def independent(table: Any) -> Any:
