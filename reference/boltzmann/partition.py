@@ -130,9 +130,8 @@ def law_of_bits(off: Array, on: Array) -> Array:
     xp = array_namespace(off, on)
     *batch, units, n = off.shape
     table = xp.ones((*batch, 1, n), dtype=off.dtype, device=off.device)
-    for k in range(units):
-        pair = xp.stack([off[..., k, :], on[..., k, :]], axis=-2)
-        table = xp.reshape(table[..., :, None, :] * pair[..., None, :, :], (*batch, 2 ** (k + 1), n))
+    for k in range(units - 1, -1, -1):
+        table = xp.concat([table * off[..., k : k + 1, :], table * on[..., k : k + 1, :]], axis=-2)
     return table
 
 
@@ -149,29 +148,35 @@ def _log_weights(theta: RBM) -> Iterator[Array]:
 def _block(left: RBM, g: Array, right: RBM, h: Array, runs: list[slice]) -> Array:
     """Return the log weights of all pairs of states ``g`` of the first half and ``h`` of the second."""
     xp = array_namespace(g, h)
-    a, d = visible_input(left, g), visible_input(right, h)
-    total = (g @ left.c)[:, None] + (h @ right.c)[None, :]
+    a = left.W @ xp.matrix_transpose(g) + left.b[:, None]
+    d = right.W @ xp.matrix_transpose(h) + right.b[:, None]
+    packed = runs[-1].stop if runs else 0
+    pulled_a, pulled_d = (xp.sum(_positive(x[:packed, :]), axis=0) for x in (a, d))
+    total = (g @ left.c + pulled_a)[:, None] + (h @ right.c + pulled_d)[None, :]
     for run in runs:
-        pulled_a, factors_a = _brackets(a[:, run])
-        pulled_d, factors_d = _brackets(d[:, run])
+        factors_a, factors_d = _factors(a[run, :]), _factors(d[run, :])
         product = xp.matrix_transpose(factors_a[0, ...]) @ factors_d[0, ...]
         for k in range(1, factors_a.shape[0]):
             product = product * (xp.matrix_transpose(factors_a[k, ...]) @ factors_d[k, ...])
-        total = total + xp.log(product) + (pulled_a[:, None] + pulled_d[None, :])
-    for i in range(runs[-1].stop if runs else 0, a.shape[1]):
-        total = total + softplus(a[:, i, None] + d[None, :, i])
+        total = total + xp.log(product)
+    for i in range(packed, a.shape[0]):
+        total = total + softplus(a[i, :, None] + d[i, None, :])
     return total
 
 
-def _brackets(x: Array) -> tuple[Array, Array]:
-    """Return the units' x⁺ summed, and the products of e^{-x⁺} and e^{-x⁻} over each group, multiplied out.
+def _factors(x: Array) -> Array:
+    """Return the products of e^{-x⁺} and e^{-x⁻} over the units of each group, multiplied out.
 
-    Shapes: x (n, units) -> (n,), (groups, 2^_GROUP, n).
+    Shapes: x (units, n) -> (groups, 2^_GROUP, n).
     """
     xp = array_namespace(x)
-    x = xp.reshape(xp.matrix_transpose(x), (-1, _GROUP, x.shape[0]))
-    positive = xp.maximum(x, xp.zeros_like(x))
-    return xp.sum(positive, axis=(0, 1)), law_of_bits(xp.exp(-positive), xp.exp(x - positive))
+    x = xp.reshape(x, (-1, _GROUP, x.shape[1]))
+    positive = _positive(x)
+    return law_of_bits(xp.exp(-positive), xp.exp(x - positive))
+
+
+def _positive(x: Array) -> Array:
+    return array_namespace(x).maximum(x, array_namespace(x).zeros_like(x))
 
 
 def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice]]:
