@@ -84,8 +84,12 @@ def pcd_step(
     _check_step(theta, v, k, variant)
     check_visible(theta, chains, name="chains")
     stream = as_stream(rng, like=v)
-    h_data = _beside(theta, v, variant.positive_hidden, stream)
-    v_mean = _roll_out(theta, _beside(theta, chains, "sample", stream), k, stream)
+    # One product for both phases: their rows share the couplings.
+    h_mean = sigmoid(hidden_input(theta, array_namespace(v).concat([v, chains])))
+    h_data, h_chains = h_mean[: v.shape[0], :], h_mean[v.shape[0] :, :]
+    if variant.positive_hidden == "sample":
+        h_data = stream.bernoulli(h_data)
+    v_mean = _roll_out(theta, stream.bernoulli(h_chains), k, stream)
     chains = stream.bernoulli(v_mean)
     v_model = v_mean if variant.negative_visible == "mean" else chains
     h_model = _beside(theta, v_model, variant.negative_hidden, stream)
