@@ -1,0 +1,281 @@
+r"""Mixtures :math:`P_Q(x) = \sum_h P(x \mid h) Q(h)` over all states of h, for given values of x.
+
+The logit of a sigmoid layer is linear in h, so with the units of h in two halves, h = (g, g'),
+
+    log P(x | h) = r(g, g') + s(x, g) + t(x, g'),    r = -log sum_x e^{x (b + W h)},
+
+a sum over h is a matrix product: ``sum((e^s @ (e^r * Q)) * e^t)``.  For n values and 2^H states it costs
+n 2^H multiplications and additions, and an exponential for only 2^H + 2 n 2^{H/2} numbers.
+
+Exponents are taken relative to the largest of each row or table, so nothing overflows, and what underflows
+is below the rounding of a sum unless that sum is itself tiny: rows where it is are summed in logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ...backends.arrays import Array, array_namespace, to_numpy
+from ..arguments import check_floating, check_law, check_shape
+from ..boltzmann.likelihood import log_likelihood_grad
+from ..boltzmann.partition import log_hidden_weights
+from ..boltzmann.rbm import RBM
+from ..laws import log_table
+from ..numerics import log_sum_exp, sigmoid
+from ..states import binary_states, state_blocks
+from .layers import (
+    Layer,
+    Sigmoid,
+    Table,
+    check_layer,
+    check_values,
+    log_conditional,
+    log_conditional_table,
+)
+
+_BLOCK = 2**22  # numbers per block of the sums in logarithms
+_LARGEST = 700.0  # exponents are cut here: e^700 stands for whatever is larger
+
+
+class Likelihoods(NamedTuple):
+    r"""log P(x | h) of n values x and all h = (g, g'), as :math:`s(x, g) + t(x, g') + r(g, g')`.
+
+    ``likelihoods`` makes it; a table of log-likelihoods is one with a single g'.
+    """
+
+    s: Array  # (n, G)
+    t: Array  # (n, G')
+    r: Array  # (G, G')
+    exp_s: Array  # e^s and e^t, the largest of each row scaled to one
+    exp_t: Array
+    top: Array  # (n,) the logarithm of what was divided out
+
+    @property
+    def states(self) -> int:
+        """Return the number of states h."""
+        return int(self.r.shape[0] * self.r.shape[1])
+
+
+def likelihoods(layer: Layer, x: Array) -> Likelihoods:
+    """Return log P(x | h) of these values and all h, factorised where the layer admits it.
+
+    Shapes: x (n, V) bits, or (n,) integers for a ``Table``.   Exactness: exact to rounding.
+    Cost: n 2^(H/2 + 1) + 2^H numbers for a ``Sigmoid`` of H units above, else n times the states above.
+    Raises: ValueError where x does not suit the layer, or there are too many states to enumerate.
+    """
+    xp = array_namespace(x, *layer)
+    check_layer(layer)
+    check_values(layer, x)
+    if not isinstance(layer, Sigmoid) or layer.W.shape[1] == 0:
+        return likelihoods_of_table(log_conditional(layer, x))
+    units = layer.W.shape[1]
+    log_norm = log_hidden_weights(RBM(layer.W, layer.b, xp.zeros_like(layer.W[0, :])))
+    g, h = (binary_states(n, like=layer.b) for n in _halves(units))
+    first = layer.W[:, : g.shape[1]] @ xp.matrix_transpose(g)
+    second = layer.W[:, g.shape[1] :] @ xp.matrix_transpose(h)
+    # About the mean of the rows the two tables range less than about the origin.
+    centre = xp.mean(x, axis=0)
+    r = (
+        (centre @ first + centre @ layer.b)[:, None]
+        + centre @ second
+        - xp.reshape(log_norm, (g.shape[0], -1))
+    )
+    return _scaled((x - centre) @ first + ((x - centre) @ layer.b)[:, None], (x - centre) @ second, r)
+
+
+def likelihoods_of_table(log_p: Array) -> Likelihoods:
+    """Return the same of a table log P(x | h); minus infinity stands for probability zero.
+
+    Shapes: log_p (n, S).   Exactness: exact.
+    """
+    xp = array_namespace(log_p)
+    one = xp.zeros_like(log_p[:, :1])
+    return _scaled(log_p, one, xp.zeros_like(log_p[0, :])[:, None])
+
+
+def _scaled(s: Array, t: Array, r: Array) -> Likelihoods:
+    xp = array_namespace(s, t, r)
+    tops = [xp.max(x, axis=1, keepdims=True) for x in (s, t)]
+    tops = [xp.where(xp.isfinite(top), top, xp.zeros_like(top)) for top in tops]
+    return Likelihoods(s, t, r, xp.exp(s - tops[0]), xp.exp(t - tops[1]), (tops[0] + tops[1])[:, 0])
+
+
+def columns(p: Likelihoods, states: Array) -> Array:
+    """Return log P(x | h) of these states h.
+
+    Shapes: states (k,) integers -> (n, k).   Exactness: exact to rounding.
+    """
+    xp = array_namespace(p.s, states)
+    width = p.r.shape[1]
+    r = xp.take(xp.reshape(p.r, (-1,)), states)
+    return xp.take(p.s, states // width, axis=1) + xp.take(p.t, states % width, axis=1) + r
+
+
+def log_mixture(p: Likelihoods, Q: Array) -> Array:
+    r"""Return :math:`\log\sum_h P(x \mid h) Q(h)` of each x; minus infinity where it is zero.      [AO] eq. 1
+
+    Shapes: Q (S,), none negative -> (n,).   Exactness: exact to rounding, whatever the range.
+    Cost: one matrix product, 2 n S operations.
+    """
+    xp = array_namespace(p.s, Q)
+    log_rest = _log_rest(p, Q)
+    height = _top(log_rest)
+    total = xp.sum((p.exp_s @ xp.exp(log_rest - height)) * p.exp_t, axis=1)
+    low = total < _floor(total, p.states)
+    rows = _where(low)
+    log_p = xp.log(xp.where(low, xp.ones_like(total), total)) + p.top + height
+    direct = [log_sum_exp(block, axis=(1, 2)) for block in _in_logarithms(p, rows, log_rest)]
+    return _with_rows(log_p, rows, direct)
+
+
+def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
+    """Return P(g | x) and P(g' | x) of each x.      [AO] eq. 32, summed over the other half
+
+    Shapes: Q (S,) -> (n, G), (n, G').   Exactness: exact to rounding.   Cost: two matrix products.
+    Raises: nothing where P(x) = 0: those rows are zero.
+    """
+    xp = array_namespace(p.s, Q)
+    log_rest = _log_rest(p, Q)
+    rest = xp.exp(log_rest - _top(log_rest))
+    first = p.exp_s * (p.exp_t @ xp.matrix_transpose(rest))
+    second = p.exp_t * (p.exp_s @ rest)
+    total = xp.sum(first, axis=1)
+    low = total < _floor(total, p.states)
+    rows = _where(low)
+    total = xp.where(low, xp.ones_like(total), total)[:, None]
+    direct = []
+    for block in _in_logarithms(p, rows, log_rest):
+        log_total = log_sum_exp(block, axis=(1, 2))[:, None, None]
+        direct.append(xp.exp(block - xp.where(xp.isfinite(log_total), log_total, xp.zeros_like(log_total))))
+    firsts, seconds = ([xp.sum(block, axis=axis) for block in direct] for axis in (2, 1))
+    return _with_rows(first / total, rows, firsts), _with_rows(second / total, rows, seconds)
+
+
+def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
+    r"""Return :math:`g(h) = \sum_n w_n P(x_n \mid h) / P(x_n)` of all h; rows of weight zero do not count.
+
+    It is the gradient of :math:`\sum_n w_n \log P_Q(x_n)` by Q, and Q(h) g(h) is data incorporation.
+    Shapes: log_p (n,), finite where the weight is not zero, weights (n,) -> (S,).
+    Exactness: to rounding of the largest term or of 1, whichever is more; values above e^700 stand at that.
+    Cost: one matrix product, 2 n S operations.      [AO] eq. 32-33
+    """
+    xp = array_namespace(p.s, log_p, weights)
+    none = xp.full_like(log_p, -math.inf)
+    some = weights > 0
+    log_w = xp.where(some, log_table(weights) - xp.where(some, log_p, xp.zeros_like(log_p)), none)
+    scale = log_w + p.top
+    high = scale + xp.max(p.r) > -math.log(_floor(scale, scale.shape[0]))
+    rows, scale = _where(high), xp.where(high, none, scale)
+    height = _top(scale)
+    product = xp.matrix_transpose(p.exp_s) @ (xp.exp(scale - height)[:, None] * p.exp_t)
+    g = xp.exp(p.r + height) * product
+    for block in _in_logarithms(p, rows, p.r, xp.take(log_w, rows)):
+        g = g + xp.sum(xp.exp(xp.minimum(block, xp.full_like(block, _LARGEST))), axis=0)
+    return xp.reshape(g, (-1,))
+
+
+def mixture_grad(layer: Layer, x: Array, Q: Array, *, weights: Array | None = None) -> tuple[Layer, Array]:
+    r"""Return the gradients of :math:`\mathbb{E}_{x \sim P_D} \log\sum_h P_\theta(x \mid h) Q(h)` by both.
+
+    By a parameter of the layer it is :math:`\mathbb{E}_{x \sim P_D} \sum_h Q(h \mid x)\, \partial_\theta \log
+    P_\theta(x \mid h)`      [AO] eq. 8; by Q, entry by entry taken as free, ``mean_ratio``.
+    Shapes: x (n, ...), Q (states above,), weights (n,), a law over the rows (1/n each where it is not given)
+    -> like ``layer``, (states above,).   Exactness: exact to rounding.
+    Raises: ValueError where a row of positive weight has probability zero.
+    """
+    xp = array_namespace(x, Q, *layer)
+    weights, p = data_law(x.shape[0], weights, like=Q), likelihoods(layer, x)
+    log_p = log_mixture(p, Q)
+    check_possible(log_p, weights)
+    g = mean_ratio(p, log_p, weights)
+    if isinstance(layer, RBM):
+        return log_likelihood_grad(layer, x, weights=weights), g
+    first, second = half_posteriors(p, Q)
+    if isinstance(layer, Table):
+        states = xp.arange(layer.logits.shape[0], dtype=x.dtype, device=x.device)
+        seen = xp.astype(states[:, None] == x, Q.dtype) * weights
+        return Table(seen @ first - xp.exp(log_conditional_table(layer)) * (Q * g)), g
+    h, h_ = (binary_states(n, like=Q) for n in _halves(layer.W.shape[1]))
+    W = xp.matrix_transpose(x * weights[:, None]) @ xp.concat([first @ h, second @ h_], axis=1)
+    b, start = weights @ x, 0
+    for states in state_blocks((2,) * layer.W.shape[1], like=Q, rows=max(1, _BLOCK // x.shape[1])):
+        mass = (Q * g)[start : start + states.shape[0], None]
+        mean = mass * sigmoid(states @ xp.matrix_transpose(layer.W) + layer.b)
+        W, b = W - xp.matrix_transpose(mean) @ states, b - xp.sum(mean, axis=0)
+        start += states.shape[0]
+    return Sigmoid(W, b), g
+
+
+def data_law(rows: int, weights: Array | None, *, like: Array) -> Array:
+    """Return the law over the data rows: ``weights`` checked, or 1/n each.      [AO] 1.2, P_D
+
+    Raises: ValueError where ``weights`` is no law over the rows.
+    """
+    if weights is None:
+        return array_namespace(like).full((rows,), 1 / rows, dtype=like.dtype, device=like.device)
+    check_shape("weights", weights, rows)
+    check_floating("weights", weights, like=like)
+    check_law("weights", weights)
+    return weights
+
+
+def check_possible(log_p: Array, weights: Array | None = None) -> None:
+    """Raise ValueError where a row, of positive weight if weights are given, has probability zero."""
+    xp = array_namespace(log_p)
+    bad = (log_p == -math.inf) if weights is None else (log_p == -math.inf) & (weights > 0)
+    if bool(xp.any(bad)):
+        row = int(xp.argmax(xp.astype(bad, xp.int8)))
+        raise ValueError(f"x must be possible: row {row} has probability zero under the model")
+
+
+def _halves(units: int) -> tuple[int, int]:
+    return units - units // 2, units // 2
+
+
+def _log_rest(p: Likelihoods, Q: Array) -> Array:
+    return p.r + array_namespace(Q).reshape(log_table(Q), p.r.shape)
+
+
+def _top(x: Array) -> float:
+    top = float(array_namespace(x).max(x))
+    return top if math.isfinite(top) else 0.0
+
+
+def _floor(x: Array, terms: int) -> float:
+    """Return the least sum of ``terms`` that cannot have lost more than its rounding to underflow."""
+    limits = array_namespace(x).finfo(x.dtype)
+    return terms * float(limits.smallest_normal) / float(limits.eps)
+
+
+def _where(mask: Array) -> Array:
+    xp = array_namespace(mask)
+    rows = to_numpy(mask).nonzero()[0]
+    return xp.asarray(rows.tolist(), dtype=xp.int64, device=mask.device)
+
+
+def _in_logarithms(
+    p: Likelihoods, rows: Array, rest: Array, log_weight: Array | None = None
+) -> Iterator[Array]:
+    """Yield s + t + rest of these rows, in blocks (m, G, G'), with the rows' log weights added."""
+    xp = array_namespace(p.s)
+    size = max(1, _BLOCK // p.states)
+    for start in range(0, rows.shape[0], size):
+        block = slice(start, min(start + size, rows.shape[0]))
+        some = rows[block]
+        s = xp.take(p.s, some, axis=0)
+        if log_weight is not None:
+            s = s + log_weight[block, None]
+        yield s[:, :, None] + xp.take(p.t, some, axis=0)[:, None, :] + rest
+
+
+def _with_rows(x: Array, rows: Array, new: Sequence[Array]) -> Array:
+    """Return ``x`` with these rows replaced."""
+    if not new:
+        return x
+    xp = array_namespace(x)
+    source = list(range(x.shape[0]))
+    for k, row in enumerate(to_numpy(rows).tolist()):
+        source[row] = x.shape[0] + k
+    return xp.take(xp.concat([x, *new]), xp.asarray(source, dtype=xp.int64, device=x.device), axis=0)
