@@ -155,7 +155,9 @@ class Machine(Adapter):
     def chain_weight(self, n: int, m: int) -> float:
         return 1.0 / m
 
-    def contrast(self, v: Array, h: Array, v_k: Array, h_k: Array, weighted: Any = None, *, chains: int) -> RBM:
+    def contrast(
+        self, v: Array, h: Array, v_k: Array, h_k: Array, weighted: Any = None, *, chains: int
+    ) -> RBM:
         """Return statistics of the data minus those of the chains (or of the model, its law multiplied in)."""
         n = len(v)
         scale = n if self.declares.reduction == "sum" else 1
@@ -202,7 +204,9 @@ class Machine(Adapter):
         return logsumexp(log_w) - np.log(len(log_w))
 
     def ais_log_partition(self, theta: RBM, base: Array, betas: Array, chains: int, rng: Any) -> Array:
-        return self.log_average(self.ais_log_weights(theta, base, betas, chains, rng)) + self.log_base(theta, base)
+        return self.log_average(self.ais_log_weights(theta, base, betas, chains, rng)) + self.log_base(
+            theta, base
+        )
 
 
 MISTAKES: list[type[Machine]] = []
@@ -344,6 +348,22 @@ class HiddenUnitsAveraged(Machine):
 # --- values
 
 
+@_mistake
+class MissingUnitFactor(Machine):
+    """The flip of one random unit is not multiplied by the number of units."""
+
+    def pseudo_sum(self, terms: list[Array]) -> Array:
+        return np.mean(terms, axis=0)
+
+
+@_mistake
+class InvertedWeights(Machine):
+    """The weights are inverted: the earlier temperature stands in the numerator."""
+
+    def weigh(self, theta: RBM, base: Array, before: float, after: float, v: Array) -> Array:
+        return -Machine.weigh(self, theta, base, before, after, v)
+
+
 class _Scaled(Machine):
     """Base: the right values times a factor."""
 
@@ -443,14 +463,6 @@ class OneUnitFlipped(Machine):
 
     def pseudo_sum(self, terms: list[Array]) -> Array:
         return len(terms) * terms[0]
-
-
-@_mistake
-class MissingUnitFactor(Machine):
-    """The flip of one random unit is not multiplied by the number of units."""
-
-    def pseudo_sum(self, terms: list[Array]) -> Array:
-        return np.mean(terms, axis=0)
 
 
 # --- draws
@@ -597,7 +609,7 @@ class HiddenOfTheData(Machine):
 
 @_mistake
 class StepsIgnored(Machine):
-    """k is ignored: one Gibbs step whatever k."""
+    """k is ignored: one Gibbs step counts whatever k (the others are not made, or start again at the beginning)."""
 
     def steps(self, k: int) -> int:
         return 1
@@ -617,14 +629,6 @@ class OneStepTooFew(Machine):
 
     def steps(self, k: int) -> int:
         return k - 1
-
-
-@_mistake
-class StepsFromTheStart(Machine):
-    """Each of the k steps starts again at the chain's beginning: only the last one counts."""
-
-    def walk(self, theta: RBM, v: Array | None, h: Array, k: int, rng: Any) -> End:
-        return Machine.walk(self, theta, v, h, 1, rng)
 
 
 @_mistake
@@ -836,14 +840,6 @@ class MeanOfLogWeights(Machine):
 
     def log_average(self, log_w: Array) -> Array:
         return np.mean(log_w)
-
-
-@_mistake
-class InvertedWeights(Machine):
-    """The weights are inverted: the earlier temperature stands in the numerator."""
-
-    def weigh(self, theta: RBM, base: Array, before: float, after: float, v: Array) -> Array:
-        return -Machine.weigh(self, theta, base, before, after, v)
 
 
 @_mistake

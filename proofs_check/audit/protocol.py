@@ -60,12 +60,18 @@ class Declares:
     """
 
     reduction: str = "mean"  # of gradients and updates over the n data rows: mean | sum
-    negative_visible: str = "sample"  # v at the end of the chain: sample | mean (then it feeds the negative h too)
+    negative_visible: str = (
+        "sample"  # v at the end of the chain: sample | mean (then it feeds the negative h too)
+    )
     chain: str = "visible"  # the layer that a persistent chain carries: visible | hidden
-    free_energy_offset: str = "no"  # whether energies, and with them log Z, are shifted by a constant: no | yes
+    free_energy_offset: str = (
+        "no"  # whether energies, and with them log Z, are shifted by a constant: no | yes
+    )
     dtype: str = "float64"  # what it computes in: float64 | float32
     steps: str = "any"  # the k that can be asked for: any | one
-    rows: str = "any"  # the number of data rows: any | fixed (always the batch size, equal to the number of chains)
+    rows: str = (
+        "any"  # the number of data rows: any | fixed (always the batch size, equal to the number of chains)
+    )
 
     @classmethod
     def of(cls, **declared: str) -> Declares:
@@ -77,7 +83,9 @@ class Declares:
             if name not in _CHOICES:
                 raise ValueError(f"cannot declare {name!r}; one of {', '.join(_CHOICES)} is wanted")
             if value not in _CHOICES[name]:
-                raise ValueError(f"{name} is declared {value!r}; one of {', '.join(_CHOICES[name])} is wanted")
+                raise ValueError(
+                    f"{name} is declared {value!r}; one of {', '.join(_CHOICES[name])} is wanted"
+                )
         return cls(**declared)
 
 

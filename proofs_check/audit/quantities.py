@@ -1,14 +1,14 @@
 """Each quantity of the protocol: how it is called, what is exact, and the cases that tell mistakes apart.
 
-Draws are compared by the expectations of all products of their units: for binary units these are equivalent to the
-whole law, and for means that stand where samples belong they are still defined.
+Draws are compared by how many entries are not binary, and by the expectations of all products of their units: for
+binary units these determine the whole law.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class Case:
     theta: RBM
     given: dict[str, Any] = field(default_factory=dict)  # v, h, chains, k, base, betas
     batch_size: int = 1
-    extreme: bool = False  # sums of inputs beyond what exp can hold
+    single: bool = False  # arrays of single precision, for code that computes in whatever it is given
     calls: int = 1  # two: the same call twice in a row, whose draws are to be independent
 
     @property
@@ -63,7 +63,11 @@ def _model(visible: int, hidden: int, *, scale: float = 1.0, seed: int = 0) -> R
 
 
 def _extreme() -> RBM:
-    return RBM(np.array([[800.0, -800.0], [5.0, 3.0], [-700.0, 2.0]]), np.array([1.0, -800.0, 0.5]), np.array([-0.5, 30.0]))
+    return RBM(
+        np.array([[800.0, -800.0], [5.0, 3.0], [-700.0, 2.0]]),
+        np.array([1.0, -800.0, 0.5]),
+        np.array([-0.5, 30.0]),
+    )
 
 
 _SHAPES = ((1, 2), (2, 1), (2, 3), (3, 2), (3, 3))
@@ -80,26 +84,29 @@ def _all(units: int) -> Array:
     return binary_states(units, like=np.zeros(1))
 
 
-def _value_cases(make: Callable[[RBM], dict[str, Any]], extreme: bool = True) -> tuple[Case, ...]:
+def _value_cases(make: Callable[[RBM], dict[str, Any]]) -> tuple[Case, ...]:
     cases = [Case(f"{v} x {h}", theta := _model(v, h), make(theta)) for v, h in _SHAPES]
     zero = RBM(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
     cases.append(Case("3 x 2, all parameters zero", zero, make(zero)))
     cases.append(Case("4 x 3, saturating weights", theta := _model(4, 3, scale=15.0), make(theta)))
-    if extreme:
-        cases.append(Case("3 x 2, inputs of 800", theta := _extreme(), make(theta), extreme=True))
+    cases.append(Case("3 x 2, inputs of 800", theta := _extreme(), make(theta)))
+    single = RBM(*(x.astype(np.float32) for x in _model(3, 2)))
+    cases.append(Case("3 x 2, single precision", single, make(single), single=True))
+    large = RBM(*(x.astype(np.float32) for x in _model(3, 2, scale=60.0)))
+    cases.append(Case("3 x 2, single precision, inputs of 100", large, make(large), single=True))
     return tuple(cases)
 
 
 def _visible(theta: RBM) -> dict[str, Any]:
-    return {"v": _all(len(theta.b))}
+    return {"v": _all(len(theta.b)).astype(theta.b.dtype)}
 
 
 def _hidden(theta: RBM) -> dict[str, Any]:
-    return {"h": _all(len(theta.c))}
+    return {"h": _all(len(theta.c)).astype(theta.c.dtype)}
 
 
 def _pairs(theta: RBM) -> dict[str, Any]:
-    v, h = _all(len(theta.b)), _all(len(theta.c))
+    v, h = (_all(len(x)).astype(x.dtype) for x in (theta.b, theta.c))
     return {"v": np.repeat(v, len(h), axis=0), "h": np.tile(h, (len(v), 1))}
 
 
@@ -109,8 +116,12 @@ def _batch_cases() -> tuple[Case, ...]:
         Case(f"{v} x {h}, {n} rows", _model(v, h), {"v": _rows(n, v)}, batch_size=n)
         for v, h, n in ((1, 2, 1), (2, 1, 1), (3, 2, 3), (2, 2, 1), (3, 3, 4))
     ]
-    cases.append(Case("2 x 3, duplicate rows", _model(2, 3), {"v": np.repeat(_rows(1, 2), 3, axis=0)}, batch_size=3))
-    cases.append(Case("4 x 3, saturating weights", _model(4, 3, scale=15.0), {"v": _rows(2, 4)}, batch_size=2))
+    cases.append(
+        Case("2 x 3, duplicate rows", _model(2, 3), {"v": np.repeat(_rows(1, 2), 3, axis=0)}, batch_size=3)
+    )
+    cases.append(
+        Case("4 x 3, saturating weights", _model(4, 3, scale=15.0), {"v": _rows(2, 4)}, batch_size=2)
+    )
     return tuple(cases)
 
 
@@ -127,13 +138,27 @@ def moments(x: Any) -> Array:
     return np.stack([x[:, s].prod(axis=1) for s in _subsets(x.shape[1])], axis=1)
 
 
+def _not_binary(x: Any) -> int:
+    x = np.asarray(x, dtype=np.float64)
+    return int(np.sum((x != 0) & (x != 1)))
+
+
 def _joint(x: Any) -> Blocks:
     """Return the products over all sets of units of all rows together."""
-    return {"mean product of units": moments(np.asarray(x).reshape(1, -1))[0], "rows, units": np.shape(x)}
+    product = moments(np.asarray(x).reshape(1, -1))[0]
+    return {
+        "entries neither 0 nor 1": _not_binary(x),
+        "mean product of units": product,
+        "rows, units": np.shape(x),
+    }
 
 
 def _independent(p: Array) -> Blocks:
-    return {"mean product of units": moments(p.reshape(1, -1))[0], "rows, units": p.shape}
+    return _law(moments(p.reshape(1, -1))[0], p.shape)
+
+
+def _law(product: Array, shape: tuple[int, ...]) -> Blocks:
+    return {"entries neither 0 nor 1": 0, "mean product of units": product, "rows, units": shape}
 
 
 def _one_hot(rows: Array) -> Array:
@@ -171,7 +196,7 @@ def _draw(name: str, given: str) -> Callable[[Any, Case, Any], Blocks]:
 def _exact_gibbs(case: Case, _: Declares) -> Blocks:
     v = case.given["v"]
     law = gibbs_law(case.theta, _one_hot(v)[0], steps=1)
-    return {"mean product of units": law @ moments(_all(v.shape[1])), "rows, units": v.shape}
+    return _law(law @ moments(_all(v.shape[1])), v.shape)
 
 
 def _call_log_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
@@ -190,7 +215,11 @@ def _call_cd(adapter: Any, case: Case, rng: Any) -> Blocks:
 def _call_pcd(adapter: Any, case: Case, rng: Any) -> Blocks:
     chains = case.given["h chains" if adapter.declares.chain == "hidden" else "v chains"]
     update, after = adapter.pcd_update(case.theta, case.given["v"], chains.copy(), k=case.given["k"], rng=rng)
-    return {**_as_blocks(update), "chains afterwards, mean product of units": moments(after)}
+    return {**_as_blocks(update), **_chain_law(moments(after), _not_binary(after))}
+
+
+def _chain_law(product: Array, not_binary: int = 0) -> Blocks:
+    return {"chain entries neither 0 nor 1": not_binary, "chains afterwards, mean product of units": product}
 
 
 def _reduced(update: RBM, case: Case, declares: Declares) -> Blocks:
@@ -216,7 +245,7 @@ def _exact_pcd(case: Case, declares: Declares) -> Blocks:
     variant = DOCUMENT._replace(negative_visible=declares.negative_visible)
     update = expected_pcd_step(theta, v, chains, k=k, variant=variant)
     after = [gibbs_law(theta, row, steps=k) @ moments(_all(v.shape[1])) for row in _one_hot(chains)]
-    return {**_reduced(update, case, declares), "chains afterwards, mean product of units": np.array(after)}
+    return {**_reduced(update, case, declares), **_chain_law(np.array(after))}
 
 
 def _exact_hidden_pcd(case: Case, declares: Declares) -> Blocks:
@@ -226,25 +255,32 @@ def _exact_hidden_pcd(case: Case, declares: Declares) -> Blocks:
     ends = [gibbs_law(theta, visible_law(theta, row), steps=k - 1) for row in starts]
     after = [hidden_law(theta, law) @ moments(_all(len(theta.c))) for law in ends]
     if declares.negative_visible == "mean":
-        before = [hidden_law(theta, gibbs_law(theta, visible_law(theta, r), steps=k - 2)) if k > 1 else r for r in starts]
+        before = [
+            hidden_law(theta, gibbs_law(theta, visible_law(theta, r), steps=k - 2)) if k > 1 else r
+            for r in starts
+        ]
         x, weight = mean_visible(theta, _all(len(theta.c))), np.mean(before, axis=0)
     else:
         x, weight = _all(v.shape[1]), np.mean(ends, axis=0)
     h = mean_hidden(theta, x)
     model = RBM(x.T @ (weight[:, None] * h), weight @ x, weight @ h)
     update = RBM(*(d - m for d, m in zip(data_statistics(theta, v), model, strict=True)))
-    return {**_reduced(update, case, declares), "chains afterwards, mean product of units": np.array(after)}
+    return {**_reduced(update, case, declares), **_chain_law(np.array(after))}
 
 
 def _call_ais_weights(adapter: Any, case: Case, rng: Any) -> Blocks:
     given = case.given
-    log_w = adapter.ais_log_weights(case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng)
+    log_w = adapter.ais_log_weights(
+        case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng
+    )
     return {"mean weight Z_base / Z": np.exp(_numbers(log_w) - _log_ratio(case))}
 
 
 def _call_ais_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
     given = case.given
-    value = adapter.ais_log_partition(case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng)
+    value = adapter.ais_log_partition(
+        case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng
+    )
     return {"mean estimate / Z": np.exp(_numbers(value) - log_partition(case.theta))}
 
 
@@ -265,7 +301,7 @@ def _draw_cases(units: str, sizes: tuple[tuple[int, int, int], ...]) -> tuple[Ca
 
 
 def _twice(case: Case) -> Case:
-    return Case(f"{case.name}, called twice", case.theta, case.given, case.batch_size, case.extreme, calls=2)
+    return replace(case, name=f"{case.name}, called twice", calls=2)
 
 
 def _gibbs_cases() -> tuple[Case, ...]:
@@ -286,7 +322,9 @@ def _cd_cases() -> tuple[Case, ...]:
         (2, 2, 1, 1, 1), (1, 1, 3, 1, 3), (3, 2, 1, 1, 1),
     ):  # fmt: skip
         short = f", configured for {size}" if size != n else ""
-        cases.append(Case(f"{v} x {h}, {n} rows, k = {k}{short}", _model(v, h), {"v": _rows(n, v), "k": k}, size))
+        cases.append(
+            Case(f"{v} x {h}, {n} rows, k = {k}{short}", _model(v, h), {"v": _rows(n, v), "k": k}, size)
+        )
     twin = np.repeat(_rows(1, 2), 2, axis=0)
     cases.append(Case("2 x 1, duplicate rows, k = 1", _model(2, 1), {"v": twin, "k": 1}, 2))
     saturated = _model(3, 2, scale=40.0)
@@ -312,7 +350,9 @@ def _ais_cases() -> tuple[Case, ...]:
         (1, 1, (0.0, 0.3, 1.0), 2), (2, 1, (0.0, 0.25, 0.6, 1.0), 1),
     ):  # fmt: skip
         given = {"base": np.array([0.7, -0.4])[:v], "betas": np.array(betas), "chains": chains}
-        cases.append(Case(f"{v} x {h}, {len(betas)} temperatures, {chains} chains", _model(v, h, seed=2), given))
+        cases.append(
+            Case(f"{v} x {h}, {len(betas)} temperatures, {chains} chains", _model(v, h, seed=2), given)
+        )
     return tuple(cases)
 
 
@@ -322,7 +362,9 @@ TABLE: dict[str, Quantity] = {
         Quantity("energy", _value("energy", "v", "h"), _exact(energy, "v", "h"), _value_cases(_pairs)),
         Quantity("free_energy", _value("free_energy", "v"), _exact(free_energy, "v"), _value_cases(_visible)),
         Quantity("mean_hidden", _value("mean_hidden", "v"), _exact(mean_hidden, "v"), _value_cases(_visible)),
-        Quantity("mean_visible", _value("mean_visible", "h"), _exact(mean_visible, "h"), _value_cases(_hidden)),
+        Quantity(
+            "mean_visible", _value("mean_visible", "h"), _exact(mean_visible, "h"), _value_cases(_hidden)
+        ),
         Quantity(
             "sample_hidden",
             _draw("sample_hidden", "v"),
@@ -339,7 +381,12 @@ TABLE: dict[str, Quantity] = {
         ),
         Quantity("gibbs_step", _draw("gibbs_step", "v"), _exact_gibbs, _gibbs_cases(), bound=1.0),
         Quantity("log_partition", _call_log_partition, _exact(log_partition), _value_cases(lambda _: {})),
-        Quantity("log_likelihood", _value("log_likelihood", "v"), _exact(log_likelihood, "v"), _value_cases(_visible)),
+        Quantity(
+            "log_likelihood",
+            _value("log_likelihood", "v"),
+            _exact(log_likelihood, "v"),
+            _value_cases(_visible),
+        ),
         Quantity(
             "log_likelihood_grad",
             lambda adapter, case, _: _as_blocks(adapter.log_likelihood_grad(case.theta, case.given["v"])),
@@ -352,9 +399,7 @@ TABLE: dict[str, Quantity] = {
                 "": _numbers(adapter.pseudo_log_likelihood(case.theta, case.given["v"], rng=rng))
             },
             _exact(pseudo_log_likelihood, "v"),
-            tuple(
-                Case(c.name, c.theta, {"v": c.given["v"][1:4]}, extreme=c.extreme) for c in _value_cases(_visible)
-            ),
+            tuple(replace(c, given={"v": c.given["v"][1:4]}) for c in _value_cases(_visible)),
         ),
         Quantity("cd_update", _call_cd, _exact_cd, _cd_cases(), bound=1.0),
         Quantity("pcd_update", _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
@@ -365,7 +410,10 @@ TABLE: dict[str, Quantity] = {
             _ais_cases(),
         ),
         Quantity(
-            "ais_log_partition", _call_ais_partition, lambda case, _: {"mean estimate / Z": np.asarray(1.0)}, _ais_cases()
+            "ais_log_partition",
+            _call_ais_partition,
+            lambda case, _: {"mean estimate / Z": np.asarray(1.0)},
+            _ais_cases(),
         ),
     )
 }

@@ -236,7 +236,9 @@ class Uniforms(np.lib.mixins.NDArrayOperatorsMixin):
         if name in ("add", "subtract"):
             sign = -1.0 if name == "subtract" else 1.0
             if mine_first:
-                return Uniforms(*self._spread(_plain(self.shift) + sign * _plain(other)), self.scale, torch=self.torch)
+                return Uniforms(
+                    *self._spread(_plain(self.shift) + sign * _plain(other)), self.scale, torch=self.torch
+                )
             shift = _plain(other) + sign * _plain(self.shift)
             return Uniforms(*self._spread(shift), sign * self.scale, torch=self.torch)
         if name == "multiply" and np.ndim(other) == 0 and float(other) != 0:

@@ -1,0 +1,192 @@
+"""``exactgen audit TARGET``: the command, its tables and its JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Compare an implementation of the RBM with exact values, and name its mistakes.
+
+TARGET is package.module:Class or path/file.py:Class: an adapter (a subclass of
+exactgen.proofs_check.audit.protocol.Adapter), scikit-learn's BernoulliRBM, or a plain NumPy or PyTorch class.
+Exit status: 0 nothing found, 1 findings, 2 wrong usage.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``audit`` to the command line."""
+    parser = subparsers.add_parser(
+        "audit",
+        help="compare an implementation with exact values, and name its mistakes",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", metavar="TARGET")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="QUANTITY", help="this quantity only (repeatable)"
+    )
+    parser.add_argument(
+        "--declare",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a convention: reduction=sum, chain=hidden ...",
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=ATTRIBUTE",
+        help="what a plain class calls it: lr=eta ...",
+    )
+    parser.add_argument(
+        "--train", choices=("digits", "cmnist"), help="let it train on digits, and audit what it learnt"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the MNIST files, for --train cmnist")
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON (- is standard output)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit a target and return the exit status."""
+    from .adapters import TargetError, adapt, load
+    from .engine import audit
+    from .protocol import QUANTITIES
+    from .training import digits, examine
+
+    training = None
+    try:
+        unknown = sorted(set(args.only) - set(QUANTITIES))
+        if unknown:
+            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(QUANTITIES)} is wanted")
+        _check_writable(args.json)
+        rows = digits(args.train, args.data_dir) if args.train else None
+        adapter = adapt(
+            load(args.target),
+            options=_pairs("--option", args.option),
+            declares=_pairs("--declare", args.declare),
+        )
+        report = audit(adapter, target=args.target, only=args.only)
+        if rows is not None:
+            training = examine(adapter, report, *rows, data=args.train)
+    except TargetError as problem:
+        print(f"exactgen: {problem}", file=sys.stderr)
+        return 2
+    if args.json:
+        text = json.dumps(as_json(report, training), indent=1) + "\n"
+        if args.json == "-":
+            sys.stdout.write(text)
+        else:
+            from ..results import write_whole
+
+            write_whole(Path(args.json), text)
+    if args.json != "-":
+        print_report(report, training)
+    return int(bool(report.findings))
+
+
+def _check_writable(file: str | None) -> None:
+    from .adapters import TargetError
+
+    if file and file != "-" and (Path(file).is_dir() or not os.access(Path(file).parent, os.W_OK)):
+        raise TargetError(f"{file} cannot be written")
+
+
+def _pairs(flag: str, given: Sequence[str]) -> dict[str, str]:
+    from .adapters import TargetError
+
+    bad = [text for text in given if "=" not in text]
+    if bad:
+        raise TargetError(f"{flag} {bad[0]}: NAME=VALUE is wanted")
+    return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
+
+
+def as_json(report: Any, training: Any = None) -> dict[str, Any]:
+    """Return the report as plain data, as ``data/schemas/audit.schema.json`` describes it."""
+    findings = [{name: _plain(value) for name, value in vars(finding).items()} for finding in report.findings]
+    return {
+        "target": report.target,
+        "verdict": report.verdict,
+        "findings": findings,
+        "right": report.right,
+        "not_covered": report.not_covered,
+        "statistical": report.statistical,
+        "notes": report.notes,
+        "training": training.as_dict() if training else None,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON's idea of a value: numbers that are not finite become words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def print_report(report: Any, training: Any = None) -> None:
+    """Print the table of quantities, each finding with its smallest case, and the verdict."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("quantity", "verdict", box=None, pad_edge=False)
+    for name in report.right:
+        table.add_row(name, "[green]right[/]" + (" (statistically)" if name in report.statistical else ""))
+    for finding in report.findings:
+        table.add_row(finding.quantity, f"[bold red]{finding.name}[/]")
+    for name, why in report.not_covered.items():
+        table.add_row(name, f"[dim]not covered: {escape(why)}[/]")
+    console.print(table)
+    for finding in report.findings:
+        console.print(
+            f"\n[bold red]{finding.name}[/] in {finding.quantity} ({finding.exactness})", style="bold"
+        )
+        console.print(f"  {escape(finding.words)}")
+        if finding.alternatives:
+            console.print(f"  these cases cannot tell it from: {', '.join(finding.alternatives)}")
+        console.print(f"  smallest case: {escape(finding.case)}")
+        console.print(f"    {escape(_numbers(finding.given))}", style="dim")
+        console.print(
+            f"  {escape(finding.entry)}: expected {_number(finding.expected)}, got {_number(finding.actual)}"
+        )
+        console.print(f"  reproduce: {escape(finding.reproduce)}")
+    for note in report.notes:
+        console.print(f"note: {escape(note)}")
+    if training:
+        _print_training(console, training)
+    console.print(f"\n{escape(report.target)}: {report.verdict}", style="bold")
+
+
+def _print_training(console: Any, training: Any) -> None:
+    t = training
+    console.print(
+        f"\ntrained by itself on {t.data}, {t.rows} rows, {t.visible} x {t.hidden}, in exact numbers:"
+    )
+    console.print(f"  log Z = {t.log_partition:.6f}")
+    console.print(
+        f"  log-likelihood per row: train {t.train_log_likelihood:.4f}, valid {t.valid_log_likelihood:.4f} nats "
+        f"(independent units: {t.independent_units:.4f})"
+    )
+    if t.short_batch:
+        s = t.short_batch
+        console.print(
+            f"  last batch of {s['rows']} rows beside {s['chains']} chains: its expected update is off by "
+            f"{s['norm_measured_error']:.3f} in norm ({s['runs']} runs; unequal weights predict "
+            f"{s['norm_predicted_error']:.3f}), where the exact gradient has norm {s['norm_exact_gradient']:.3f}"
+        )
+
+
+def _numbers(given: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in given.items())
+
+
+def _number(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
