@@ -137,7 +137,7 @@ def energy_as_printed_agrees_with_eq_11(impl: Implementation, theta: RBM) -> Non
     "BA.eq12",
     of=(gaussian,),
     cases=square_machines | machines,
-    examples=20,
+    examples=40,
     evidence=EXACTLY,
     printed=energy_as_printed_agrees_with_eq_11,
     correction=(
