@@ -137,31 +137,36 @@ def law_of_bits(off: Array, on: Array) -> Array:
 
 def _log_weights(theta: RBM) -> Iterator[Array]:
     """Yield log sum_v e^{-E(v, h)} of all h in order, in blocks (g, h') of states."""
+    xp = array_namespace(*theta)
     hidden = theta.W.shape[1]
     second = min(hidden // 2, _SECOND)
     left, right, runs = _split(theta, hidden - second)
-    columns = binary_states(second, like=theta.W)
-    for rows in state_blocks((2,) * (hidden - second), like=theta.W, rows=2**_SECOND):
-        yield _block(left, rows, right, columns, runs)
-
-
-def _block(left: RBM, g: Array, right: RBM, h: Array, runs: list[slice]) -> Array:
-    """Return the log weights of all pairs of states ``g`` of the first half and ``h`` of the second."""
-    xp = array_namespace(g, h)
-    a = left.W @ xp.matrix_transpose(g) + left.b[:, None]
-    d = right.W @ xp.matrix_transpose(h) + right.b[:, None]
     packed = runs[-1].stop if runs else 0
-    pulled_a, pulled_d = (xp.sum(_positive(x[:packed, :]), axis=0) for x in (a, d))
-    total = (g @ left.c + pulled_a)[:, None] + (h @ right.c + pulled_d)[None, :]
-    for run in runs:
-        factors_a, factors_d = _factors(a[run, :]), _factors(d[run, :])
-        product = xp.matrix_transpose(factors_a[0, ...]) @ factors_d[0, ...]
-        for k in range(1, factors_a.shape[0]):
-            product = product * (xp.matrix_transpose(factors_a[k, ...]) @ factors_d[k, ...])
-        total = total + xp.log(product)
-    for i in range(packed, a.shape[0]):
-        total = total + softplus(a[i, :, None] + d[i, None, :])
-    return total
+    h = binary_states(second, like=theta.W)
+    d = _inputs(right, h)
+    columns, tables = h @ right.c + _pulled(d[:packed, :]), [_factors(d[run, :]) for run in runs]
+    for g in state_blocks((2,) * (hidden - second), like=theta.W, rows=2**_SECOND):
+        a = _inputs(left, g)
+        total = (g @ left.c + _pulled(a[:packed, :]))[:, None] + columns[None, :]
+        for run, table in zip(runs, tables, strict=True):
+            total = total + xp.log(_product(_factors(a[run, :]), table))
+        for i in range(packed, a.shape[0]):
+            total = total + softplus(a[i, :, None] + d[i, None, :])
+        yield total
+
+
+def _inputs(half: RBM, h: Array) -> Array:
+    """Return the inputs (V, n) of the visible units from the states ``h`` (n, units) of one half."""
+    return half.W @ array_namespace(h).matrix_transpose(h) + half.b[:, None]
+
+
+def _positive(x: Array) -> Array:
+    return array_namespace(x).maximum(x, array_namespace(x).zeros_like(x))
+
+
+def _pulled(x: Array) -> Array:
+    """Return the exponents x⁺ pulled out of the brackets, summed over units."""
+    return array_namespace(x).sum(_positive(x), axis=0)
 
 
 def _factors(x: Array) -> Array:
@@ -175,12 +180,17 @@ def _factors(x: Array) -> Array:
     return law_of_bits(xp.exp(-positive), xp.exp(x - positive))
 
 
-def _positive(x: Array) -> Array:
-    return array_namespace(x).maximum(x, array_namespace(x).zeros_like(x))
+def _product(a: Array, d: Array) -> Array:
+    """Return the product over groups of the inner products of all columns of ``a`` with all of ``d``."""
+    a = array_namespace(a).matrix_transpose(a)
+    product = a[0, ...] @ d[0, ...]
+    for k in range(1, a.shape[0]):  # one group at a time: the batch would leave the cache
+        product = product * (a[k, ...] @ d[k, ...])
+    return product
 
 
 def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice]]:
-    """Return the machines with inputs a and d, their units in order of strength, and the runs of units."""
+    """Return the machines with inputs a and d, the milder units first, and the runs of units."""
     xp = array_namespace(*theta)
     missing = -theta.W.shape[0] % _GROUP  # filled up with units that are never on: they change nothing
     fill = xp.zeros_like(theta.W[:1, :])
