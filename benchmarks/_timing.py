@@ -59,15 +59,17 @@ def peer(module: str) -> Any:
     return loaded
 
 
-def race(contestants: Sequence[Contestant], *, rounds: int, gemm_rate: float | None = None) -> list[Timing]:
-    """Return the timings of ``rounds`` interleaved runs of each, after one warm-up; ratios to the first."""
+def race(
+    contestants: Sequence[Contestant], *, rounds: int, warm_ups: int = 1, gemm_rate: float | None = None
+) -> list[Timing]:
+    """Return the timings of ``rounds`` interleaved runs of each, after the warm-ups; ratios to the first."""
     runners = [c for c in contestants if c.run is not None]
     seconds: dict[str, list[float]] = {c.name: [] for c in runners}
-    for turn in range(rounds + 1):
+    for turn in range(warm_ups + rounds):
         for c in runners:
             start = time.perf_counter()
             c.run()
-            if turn:
+            if turn >= warm_ups:
                 seconds[c.name].append(time.perf_counter() - start)
     ours = statistics.median(seconds[contestants[0].name])
 
@@ -85,7 +87,7 @@ def race(contestants: Sequence[Contestant], *, rounds: int, gemm_rate: float | N
 
 
 def gemm_rate(dtype: str, *, n: int = 1024, rounds: int = 9) -> float:
-    """Return the FLOP per second of an n x n matrix product: the ceiling that a method is measured against."""
+    """Return the FLOP per second of an n x n matrix product: the ceiling for everything else."""
     import numpy as np
 
     a = np.random.default_rng(0).standard_normal((n, n)).astype(dtype)

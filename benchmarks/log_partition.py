@@ -2,8 +2,8 @@
 
     python benchmarks/log_partition.py [--quick]
 
-Prints one table per size and dtype, and writes results/log_partition.json.  The couplings are those of a trained
-machine in scale (standard deviation 0.5, visible biases around -1).
+Prints one table per size and dtype, and writes results/log_partition.json.  The couplings have the scale of a
+trained machine (standard deviation 0.5, visible biases around -1).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def states(start: int, stop: int, hidden: int, dtype: str) -> np.ndarray:
 
 
 def naive(theta: RBM, *, rows: int = 128) -> float:
-    """Return log Z by one softplus per (state, visible unit) pair, in blocks that stay in the second-level cache."""
+    """Return log Z by one softplus per (state, visible unit) pair, in blocks that stay in the cache."""
     hidden = theta.W.shape[1]
     minus_f = []
     for start in range(0, 2**hidden, rows):
@@ -48,7 +48,7 @@ def naive(theta: RBM, *, rows: int = 128) -> float:
 
 
 class Peer:
-    """`rbms.partition_function.exact`, called in blocks because its one table would need tens of gigabytes."""
+    """The enumeration of `rbms`, in blocks of states: its one table would need tens of gigabytes."""
 
     def __init__(self, theta: RBM, *, rows: int = 1024) -> None:
         import torch
@@ -62,12 +62,13 @@ class Peer:
         self.blocks = torch.split(table, rows)
 
     def __call__(self) -> float:
+        """Return log Z."""
         parts = [self.call(self.theta, block) for block in self.blocks]
         return float(self.torch.logsumexp(self.torch.tensor(parts, dtype=self.torch.float64), 0))
 
 
 def contestants(theta: RBM) -> tuple[list[timing.Contestant], dict[str, float]]:
-    """Return who runs, with operations and bytes by formula, and the relative difference of each value to ours."""
+    """Return who runs, with operations and bytes by formula, and how far each value is from ours."""
     pairs, size = VISIBLE * 2.0 ** theta.W.shape[1], theta.W.dtype.itemsize
     plain = (2 * theta.W.shape[1] + 5) * pairs
     ours = lambda: float(log_partition(theta))  # noqa: E731
@@ -96,13 +97,21 @@ def peak_memory(hidden: int) -> dict[str, float]:
 
 def run_child(hidden: int) -> None:
     theta = machine(hidden, "float64")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = high_water()
     start = time.perf_counter()
     log_partition(theta)
-    spent = time.perf_counter() - start
-    kilobytes = 1024 if sys.platform != "darwin" else 1024**2
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(spent, before / kilobytes, peak / kilobytes)
+    print(time.perf_counter() - start, before, high_water())
+
+
+def high_water() -> float:
+    """Return the peak resident memory of this process in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would include the parent's, up to the moment of the fork
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1024**2 if sys.platform == "darwin" else 1024
+    )
 
 
 def main() -> None:
@@ -117,7 +126,8 @@ def main() -> None:
         for dtype in ("float64", "float32"):
             title = f"log Z, {VISIBLE} x {hidden}, {dtype}, {timing.THREADS} thread(s)"
             entries, agreement[title] = contestants(machine(hidden, dtype))
-            tables[title] = timing.race(entries, rounds=rounds, gemm_rate=timing.gemm_rate(dtype))
+            rate = timing.gemm_rate(dtype)  # the agreement was the warm-up
+            tables[title] = timing.race(entries, rounds=rounds, warm_ups=0, gemm_rate=rate)
             timing.show(title, tables[title])
             for name, difference in agreement[title].items():
                 print(f"  relative difference of {name} to ours: {difference:.1e}")
