@@ -1,0 +1,95 @@
+"""Greedy layer-wise training of a deep belief net: each machine learns what the one below makes of the data.
+
+train = partial(train_machine, k=1, optimizer=sgd(0.05), batch_size=100, epochs=20)
+theta = train_stack((machine, upside_down), data, up="sample", train=train, seed=1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...backends.arrays import Array
+from ...backends.streams import Stream, as_stream
+from ..arguments import check_choice, check_probability
+from ..boltzmann.contrastive import cd_step, pcd_step
+from ..boltzmann.rbm import RBM, check_visible, hidden_input
+from ..numerics import sigmoid
+from ..optimizers import Optimizer
+from ..training.fit import begin, fit
+from .dbn import DBN, stack
+from .layers import law_of_means
+from .mixtures import data_law
+
+Train = Callable[..., RBM]
+"""Called as ``train(machine, rows, seed=...)``; returns the machine after training."""
+
+
+def next_target(machine: RBM, v: Array, *, weights: Array | None = None) -> Array:
+    r"""Return :math:`Q_D(h) = \sum_n w_n\, p(h \mid v_n)` of all h: what the next machine is to learn.
+
+    Shapes: v (n, V), weights (n,), a law over the rows (1/n each where it is not given) -> (2^H,).
+    Exactness: exact to rounding.      [AO] eq. 26, [BA] eq. 22
+    Raises: ValueError where v does not suit the machine, or there are too many states.
+    """
+    check_visible(machine, v)
+    return law_of_means(sigmoid(hidden_input(machine, v)), data_law(v.shape[0], weights, like=v))
+
+
+def train_stack(
+    starts: Sequence[RBM | Callable[[RBM], RBM]], data: Array, *, up: str, train: Train, seed: int
+) -> DBN:
+    """Return the net of machines trained one after the other, the weights below held.      [BA] 3.1
+
+    A start is a machine, or makes one of the trained machine below.  ``upside_down`` does: from there,
+    raising the mean of log p(h) under ``next_target`` cannot lower the likelihood of a net of two machines;
+    of more, it raises a bound only.
+
+    ``up`` says what a row becomes for the next machine: "sample", one draw of h, kept throughout; or "mean",
+    its probabilities, from which every visit draws afresh.  Means of a second layer are those given the
+    *means* of the first, not those given v.
+
+    Shapes: data (n, V) -> DBN, weights tied.   Exactness: deterministic in ``seed``.
+    """
+    check_choice("up", up, "sample", "mean")
+    machines: list[RBM] = []
+    for level, start in enumerate(starts):
+        own_seed = seed * len(starts) + level  # no two runs share one
+        machine = start(machines[-1]) if callable(start) else start
+        machines.append(train(machine, data, seed=own_seed))
+        means = sigmoid(hidden_input(machines[-1], data))
+        data = means if up == "mean" else as_stream(own_seed, like=means).bernoulli(means)
+    return stack(machines)
+
+
+def train_machine(
+    machine: RBM,
+    rows: Array,
+    *,
+    k: int,
+    optimizer: Optimizer,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    chains: Array | None = None,
+    **options: Any,
+) -> RBM:
+    """Return the machine after ``epochs`` of CD-k, or of PCD-k where ``chains`` are given.
+
+    Rows that are probabilities stand for bits drawn from them at every visit.  ``options`` go to ``fit``.
+    Shapes: rows (n, V) in [0, 1], chains (m, V) binary -> RBM.
+    """
+    check_visible(machine, rows, name="rows", binary=False)
+    check_probability("rows", rows)
+
+    def step(theta: RBM, means: Array, memory: Any, stream: Stream) -> tuple[RBM, Any]:
+        v = stream.bernoulli(means)
+        if chains is None:
+            return cd_step(theta, v, k=k, rng=stream)[0], memory
+        direction, info = pcd_step(theta, v, memory, k=k, rng=stream)
+        return direction, info.chains
+
+    start = begin(machine, optimizer=optimizer, memory=() if chains is None else chains)
+    options |= {"batch_size": batch_size, "epochs": epochs, "seed": seed}
+    done: RBM = fit(start, rows, step=step, optimizer=optimizer, **options).theta
+    return done
