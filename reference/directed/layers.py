@@ -190,9 +190,22 @@ def law_of_means(means: Array, weights: Array) -> Array:
     """
     xp = array_namespace(means, weights)
     check_enumerable("the hidden layer", (2,) * means.shape[1])
-    on, half = xp.matrix_transpose(means), means.shape[1] - means.shape[1] // 2
-    first, second = law_of_bits(1 - on[:half, :], on[:half, :]), law_of_bits(1 - on[half:, :], on[half:, :])
+    on = xp.matrix_transpose(means)
+    first, second = _half_laws(1 - on, on)
     return xp.reshape((first * weights) @ xp.matrix_transpose(second), (-1,))
+
+
+def logit_grad(logits: Array, f: Array) -> Array:
+    r"""Return the gradient of :math:`\sum_h f(h) \prod_j q(h_j)` by the logits of q, row by row.
+
+    It is :math:`\mathbb{E}_q[f(h) (h_j - q(h_j = 1))]`.
+    Shapes: logits (n, H), f (2^H,) -> (n, H).   Exactness: exact to rounding.
+    """
+    xp = array_namespace(logits, f)
+    check_shape("f", f, 2 ** logits.shape[1])
+    x = xp.matrix_transpose(logits)
+    on = sigmoid(x)
+    return xp.matrix_transpose(_errors(_square(f, x.shape[0]), on, *_half_laws(sigmoid(-x), on)))
 
 
 def mean_below(layer: Layer, f: Array) -> Array:
@@ -205,7 +218,7 @@ def mean_below(layer: Layer, f: Array) -> Array:
         return xp.sum(f * marginal_visible(layer))[None]
     if isinstance(layer, Table):
         return f @ xp.exp(log_conditional_table(layer))
-    f = _square(layer, f)
+    f = _square(f, layer.b.shape[0])
     return xp.concat([xp.sum(first * (f @ second), axis=0) for _, _, _, first, second in _blocks(layer)])
 
 
@@ -224,14 +237,9 @@ def layer_grad(layer: Layer, f: Array, law: Array) -> Layer:
     if isinstance(layer, Table):
         A = xp.exp(log_conditional_table(layer))
         return Table(A * (f[:, None] - f @ A) * law)
-    f, W, b = _square(layer, f), xp.zeros_like(layer.W), xp.zeros_like(layer.b)
+    f, W, b = _square(f, layer.b.shape[0]), xp.zeros_like(layer.W), xp.zeros_like(layer.b)
     for at, h, on, first, second in _blocks(layer):
-        # Of each state above: the mass of f, and its mean of each unit below.
-        mass_first = first * (f @ second) * law[at]
-        mass_second = second * (xp.matrix_transpose(f) @ first) * law[at]
-        bits = [xp.matrix_transpose(binary_states(n, like=b)) for n in _halves(layer)]
-        means = xp.concat([bits[0] @ mass_first, bits[1] @ mass_second], axis=0)
-        error = means - on * xp.sum(mass_first, axis=0)
+        error = _errors(f, on, first, second) * law[at]
         W, b = W + error @ h, b + xp.sum(error, axis=1)
     return Sigmoid(W, b)
 
@@ -270,23 +278,36 @@ def bits_of(states: Array, units: int, *, like: Array) -> Array:
     return xp.astype((states[:, None] // place) % 2, like.dtype)
 
 
-def _halves(layer: Sigmoid) -> tuple[int, int]:
-    units = layer.b.shape[0]
-    return units - units // 2, units // 2
-
-
-def _square(layer: Sigmoid, f: Array) -> Array:
-    return array_namespace(f).reshape(f, tuple(2**n for n in _halves(layer)))
-
-
 def _blocks(layer: Sigmoid) -> Iterator[tuple[slice, Array, Array, Array, Array]]:
     """Yield, for blocks of h: where, the states, the means of x (V, m), and the laws of x's two halves."""
     xp = array_namespace(*layer)
-    half, start = _halves(layer)[0], 0
-    check_enumerable("the layer below", (2,) * layer.b.shape[0])
-    for h in state_blocks((2,) * layer.W.shape[1], like=layer.b, rows=max(1, _BLOCK // 2**half)):
+    units, start = layer.b.shape[0], 0
+    check_enumerable("the layer below", (2,) * units)
+    rows = max(1, _BLOCK // 2 ** _halves(units)[0])
+    for h in state_blocks((2,) * layer.W.shape[1], like=layer.b, rows=rows):
         inputs = layer.W @ xp.matrix_transpose(h) + layer.b[:, None]
-        on, off = sigmoid(inputs), sigmoid(-inputs)
-        at = slice(start, start + h.shape[0])
-        yield at, h, on, law_of_bits(off[:half, :], on[:half, :]), law_of_bits(off[half:, :], on[half:, :])
+        at, on = slice(start, start + h.shape[0]), sigmoid(inputs)
+        yield at, h, on, *_half_laws(sigmoid(-inputs), on)
         start = at.stop
+
+
+def _half_laws(off: Array, on: Array) -> tuple[Array, Array]:
+    """Return the laws of the first and the second half of the units: (2^K, m) of (units, m)."""
+    half = _halves(on.shape[0])[0]
+    return law_of_bits(off[:half, :], on[:half, :]), law_of_bits(off[half:, :], on[half:, :])
+
+
+def _errors(f: Array, on: Array, first: Array, second: Array) -> Array:
+    r"""Return :math:`\sum_x f(x) P(x) (x_i - P(x_i = 1))` for each of m laws of independent bits, (units, m)."""
+    xp = array_namespace(f, on)
+    of_first, of_second = first * (f @ second), second * (xp.matrix_transpose(f) @ first)
+    bits = [xp.matrix_transpose(binary_states(n, like=on)) for n in _halves(on.shape[0])]
+    return xp.concat([bits[0] @ of_first, bits[1] @ of_second], axis=0) - on * xp.sum(of_first, axis=0)
+
+
+def _halves(units: int) -> tuple[int, int]:
+    return units - units // 2, units // 2
+
+
+def _square(f: Array, units: int) -> Array:
+    return array_namespace(f).reshape(f, tuple(2**n for n in _halves(units)))

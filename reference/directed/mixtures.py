@@ -124,7 +124,7 @@ def log_mixture(p: Likelihoods, Q: Array) -> Array:
     height = _top(log_rest)
     total = xp.sum((p.exp_s @ xp.exp(log_rest - height)) * p.exp_t, axis=1)
     low = total < _floor(total, p.states)
-    rows = _where(low)
+    rows = where_true(low)
     log_p = xp.log(xp.where(low, xp.ones_like(total), total)) + p.top + height
     direct = [log_sum_exp(block, axis=(1, 2)) for block in _in_logarithms(p, rows, log_rest)]
     return _with_rows(log_p, rows, direct)
@@ -143,7 +143,7 @@ def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
     second = p.exp_t * (p.exp_s @ rest)
     total = xp.sum(first, axis=1)
     low = total < _floor(total, p.states)
-    rows = _where(low)
+    rows = where_true(low)
     total = xp.where(low, xp.ones_like(total), total)[:, None]
     direct = []
     for block in _in_logarithms(p, rows, log_rest):
@@ -167,7 +167,7 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     log_w = xp.where(some, log_table(weights) - xp.where(some, log_p, xp.zeros_like(log_p)), none)
     scale = log_w + p.top
     high = scale + xp.max(p.r) > -math.log(_floor(scale, scale.shape[0]))
-    rows, scale = _where(high), xp.where(high, none, scale)
+    rows, scale = where_true(high), xp.where(high, none, scale)
     height = _top(scale)
     product = xp.matrix_transpose(p.exp_s) @ (xp.exp(scale - height)[:, None] * p.exp_t)
     g = xp.exp(p.r + height) * product
@@ -249,7 +249,8 @@ def _floor(x: Array, terms: int) -> float:
     return terms * float(limits.smallest_normal) / float(limits.eps)
 
 
-def _where(mask: Array) -> Array:
+def where_true(mask: Array) -> Array:
+    """Return the indices at which ``mask`` (n,) is true."""
     xp = array_namespace(mask)
     rows = to_numpy(mask).nonzero()[0]
     return xp.asarray(rows.tolist(), dtype=xp.int64, device=mask.device)

@@ -1,0 +1,195 @@
+r"""The best latent marginal: the law on h with which a bottom layer explains the data best.      [AO] 2.2
+
+EM settles which states matter in a few dozen steps, and may take thousands more for their masses.  So after
+some steps of EM a Newton method takes over: it maximises :math:`L(Q) - \sum_h Q(h)` over :math:`Q \ge 0`,
+which has the same optimum, by quadratic programs over the few states that have mass or deserve some (g > 1).
+The law that EM left is one more column among them, so every datum keeps its probability.
+
+The iteration stops on the certificate over *all* states, whatever the quadratic programs made of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...backends.arrays import Array, array_namespace, from_numpy, to_numpy
+from ..arguments import check_count, check_law, check_shape
+from ..directed.layers import Layer
+from ..directed.mixtures import (
+    Likelihoods,
+    columns,
+    data_law,
+    likelihoods,
+    log_mixture,
+    mixture_grad,
+    where_true,
+)
+from .incorporation import Marginal, certify, expectation_maximisation, log_likelihood
+
+# They decide on time, never on the result.
+_EM_STEPS = 32  # before Newton's method
+_KEPT = 0.1  # states that EM has left this part of a uniform law's mass
+_ADDED = 128  # states that enter at each step, those with the largest g first
+_CHOSEN = 4096  # states at most at the first step
+
+
+def best_marginal(
+    p: Likelihoods, *, weights: Array | None = None, tolerance: float, most_steps: int = 200
+) -> Marginal:
+    r"""Return :math:`\hat Q_D`, a best latent marginal, to ``tolerance`` nats.      [AO] eq. 13-14
+
+    The bound U_D lies between the result's log-likelihood and that plus its gap.  Where the best marginal is
+    not unique, one of them is returned.
+    Shapes: p over n data and S states, weights (n,), a law over the data (1/n each where it is not given).
+    Exactness: certified; the gap says whether ``most_steps`` were enough.
+    Cost: a step takes two matrix products over all data and states, and n k^2 + k^3 operations for the k
+    states that have or get mass.
+    Raises: ValueError where a datum of positive weight has probability zero given every h.
+    """
+    xp = array_namespace(p.s)
+    check_count("most_steps", most_steps, least=0)
+    weights = data_law(p.s.shape[0], weights, like=p.s)
+    uniform = xp.full((p.states,), 1 / p.states, dtype=p.s.dtype, device=p.s.device)
+    found = expectation_maximisation(
+        p, uniform, weights=weights, tolerance=tolerance, most_steps=min(_EM_STEPS, most_steps)
+    )
+    em, some = found.Q, weights > 0
+    states = _largest(em, above=_KEPT / p.states, most=_CHOSEN)
+    log_columns = xp.concat([log_mixture(p, em)[:, None], _columns(p, states)], axis=1)
+    mass = xp.concat([xp.ones_like(em[:1]), xp.zeros_like(em[: len(states)])])
+    while found.gap > tolerance and found.steps < most_steps:
+        known = set(states)
+        new = [h for h in _largest(found.g, above=1.0, most=_ADDED + len(states)) if h not in known][:_ADDED]
+        states = states + new
+        log_columns = xp.concat([log_columns, _columns(p, new)], axis=1)
+        mass = xp.concat([mass, xp.zeros_like(em[: len(new)])])
+        log_p = xp.where(some, log_mixture(p, found.Q), xp.zeros_like(p.top))
+        ratio = xp.where(some[:, None], xp.exp(log_columns - log_p[:, None]), xp.zeros_like(log_columns))
+        mass = _newton_step(ratio, mass, weights)
+        keep = [k for k, m in enumerate(to_numpy(mass).tolist()) if m > 0 or k == 0]
+        at = xp.asarray(keep, dtype=xp.int64, device=mass.device)
+        mass, log_columns = xp.take(mass, at), xp.take(log_columns, at, axis=1)
+        states = [states[k - 1] for k in keep[1:]]
+        found = certify(p, _law(em, mass, states), weights=weights, steps=found.steps + 1)
+    return found
+
+
+def upper_bound_grad(
+    layer: Layer, x: Array, *, weights: Array | None = None, tolerance: float
+) -> tuple[Marginal, Layer]:
+    r"""Return a bottom layer's best marginal and the gradient of :math:`U_D(\theta_I)`.      [AO] eq. 14, 16
+
+    At the best marginal no change of Q helps, so the gradient of the bound is that by the layer with Q held
+    (unique where the best marginal is).  Ascent along it trains the best optimistic lower layer.
+    Shapes: x (n, ...), weights (n,), a law over the data.   Exactness: to the tolerance.
+    """
+    best = best_marginal(likelihoods(layer, x), weights=weights, tolerance=tolerance)
+    return best, mixture_grad(layer, x, best.Q, weights=weights)[0]
+
+
+def best_optimistic_layer(
+    layers: Sequence[Layer], x: Array, *, weights: Array | None = None, tolerance: float
+) -> tuple[int, tuple[Marginal, ...]]:
+    r"""Return which layer has the largest :math:`U_D`, and their best marginals.      [AO] eq. 16-17
+
+    Exactness: certified; a layer within ``tolerance`` of the best may be better than it.
+    """
+    found = tuple(best_marginal(likelihoods(a, x), weights=weights, tolerance=tolerance) for a in layers)
+    return max(range(len(found)), key=lambda k: float(found[k].log_likelihood)), found
+
+
+def in_model_bound(p: Likelihoods, tops: Array, *, weights: Array | None = None) -> tuple[Array, int]:
+    r"""Return :math:`U_D^{model} = \max_{\theta_J} L(P_{\theta_J})` over a finite family, and the maximiser.
+
+    [AO] eq. 18.   Shapes: tops (m, S), one law in each row -> 0-d, int.   Exactness: exact to rounding.
+    Raises: ValueError where a row is no law on h.
+    """
+    xp = array_namespace(p.s, tops)
+    check_shape("tops", tops, None, p.states)
+    check_law("tops", tops)
+    values = xp.stack([log_likelihood(p, tops[k, :], weights=weights) for k in range(tops.shape[0])])
+    return xp.max(values), int(xp.argmax(values))
+
+
+def _newton_step(ratio: Array, mass: Array, weights: Array) -> Array:
+    r"""Return better masses of the columns, :math:`\mathrm{ratio}_{nk} = P_k(x_n) / P_Q(x_n)`.
+
+    The second-order model of :math:`\sum_n w_n \log P(x_n) - \sum_k m_k` about m, maximised over y >= 0, is
+    where to go: as the Hessian -M has M m = g, it is :math:`(2g - 1)^\top y - y^\top M y / 2`.
+    """
+    xp = array_namespace(ratio, mass, weights)
+    scaled = xp.sqrt(weights)[:, None] * ratio
+    M, g = xp.matrix_transpose(scaled) @ scaled, weights @ ratio
+    eye = xp.eye(M.shape[0], dtype=M.dtype, device=M.device)
+    # A ridge about m makes duplicated columns harmless; it does not move the optimum.
+    ridge = float(xp.finfo(M.dtype).eps) ** (2 / 3) * xp.sum(M * eye, axis=1)
+    y = _nonnegative_maximum(M + ridge * eye, 2 * g - 1 + ridge * mass, (mass > 0) | (g > 1))
+    direction = y - mass
+    slope = float(xp.sum((g - 1) * direction))
+    if slope <= 0:  # rounding, or a quadratic program given up: the step of EM always ascends
+        direction = mass * (g - 1)
+        slope = float(xp.sum((g - 1) * direction))
+    change, total = ratio @ direction, float(xp.sum(direction))
+    length = 1.0
+    while length > 1e-9:
+        grown = length * change
+        if (
+            bool(xp.all(grown > -1))
+            and float(weights @ xp.log1p(grown)) - length * total >= 1e-4 * length * slope
+        ):
+            break
+        length /= 2
+    mass = mass + length * direction
+    mass = xp.where(mass > 0, mass, xp.zeros_like(mass))
+    return mass / xp.sum(mass)
+
+
+def _nonnegative_maximum(M: Array, c: Array, positive: Array) -> Array:
+    r"""Return the maximiser of :math:`c^\top y - y^\top M y / 2` over y >= 0; ``positive`` is a guess where y > 0.
+
+    Block principal pivoting (Judice and Pires): all entries of the wrong sign change sides at once; while
+    that does not make them fewer, the last one alone, which is finite.
+    """
+    xp = array_namespace(M, c)
+    index = xp.arange(M.shape[0], dtype=xp.int64, device=M.device)
+    slack = -(float(xp.finfo(M.dtype).eps) ** 0.75)
+    fewest, chances, y = M.shape[0] + 1, 3, xp.zeros_like(c)
+    for _ in range(100):
+        some = where_true(positive)
+        if some.shape[0] == 0:
+            break
+        system = xp.take(xp.take(M, some, axis=0), some, axis=1)
+        solution = xp.linalg.solve(system, xp.take(c, some)[:, None])[:, 0]
+        place = xp.where(positive, xp.cumulative_sum(xp.astype(positive, xp.int64)), 0 * index)
+        y = xp.take(xp.concat([xp.zeros_like(c[:1]), solution]), place)
+        wrong = xp.where(positive, y < 0, M @ y - c < slack)
+        count = int(xp.sum(xp.astype(wrong, xp.int64)))
+        if count == 0:
+            break
+        chances = 3 if count < fewest else chances - 1
+        fewest = min(fewest, count)
+        if chances < 0:
+            wrong = index == xp.max(xp.where(wrong, index, 0 * index))
+        positive = positive ^ wrong
+    return xp.where(y > 0, y, xp.zeros_like(y))
+
+
+def _largest(x: Array, *, above: float, most: int) -> list[int]:
+    """Return where ``x`` is above this, the largest first, at most so many."""
+    values = to_numpy(x)
+    at = (values > above).nonzero()[0]
+    return [int(k) for k in at[(-values[at]).argsort()[:most]]]
+
+
+def _columns(p: Likelihoods, states: list[int]) -> Array:
+    xp = array_namespace(p.s)
+    return columns(p, xp.asarray(states, dtype=xp.int64, device=p.s.device))
+
+
+def _law(base: Array, mass: Array, states: list[int]) -> Array:
+    """Return the law with the first mass spread as ``base`` is, the others on single states."""
+    xp = array_namespace(base, mass)
+    single = to_numpy(xp.zeros_like(base))
+    single[states] = to_numpy(mass)[1:]
+    law = mass[0] * base + from_numpy(single, like=base)
+    return law / xp.sum(law)
