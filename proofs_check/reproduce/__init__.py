@@ -1,0 +1,1 @@
+"""The documents' experiments, run again: sweeps of models, and a verdict on each claim."""
