@@ -47,7 +47,11 @@ def by_hand(case: Models) -> tuple[Any, Any]:
     return to_numpy(case.prior).astype(float), np.array([math.prod(table[k] for k in x) for table in tables])
 
 
-repeated_once = {"negative_log_likelihood": lambda law, x: laws.negative_log_likelihood(law, np.unique(x))}
+repeated_once = {
+    "negative_log_likelihood": lambda law, x: laws.negative_log_likelihood(
+        law, array_namespace(x).unique_values(x)
+    )
+}
 
 
 @check(
@@ -80,7 +84,9 @@ def prediction_averages_over_models(impl: Implementation, case: Models) -> None:
     cases=models,
     evidence=EXACTLY,
     mutants={
-        "repeated points count once": {"likelihood": lambda law, x: laws.likelihood(law, np.unique(x))},
+        "repeated points count once": {
+            "likelihood": lambda law, x: laws.likelihood(law, array_namespace(x).unique_values(x))
+        },
         "a mean in place of the product": {
             "likelihood": lambda law, x: array_namespace(law).mean(array_namespace(law).take(law, x))
         },
@@ -158,7 +164,9 @@ def point_estimate_approximates_the_prediction(impl: Implementation, case: Tosse
             )
         },
         "repeated points count once": {
-            "empirical_law": lambda x, like: laws.empirical_law(np.unique(x), like=like)
+            "empirical_law": lambda x, like: laws.empirical_law(
+                array_namespace(x).unique_values(x), like=like
+            )
         },
     },
 )

@@ -73,7 +73,7 @@ def gradient_descent_on_a_quadratic(impl: Implementation, case: Regression) -> N
     mutants={
         "the last point of a minibatch dropped": {
             "ridge_grad": lambda w, x, y, penalty: losses.ridge_grad(
-                w, x[: max(len(x) - 1, 1), :], y[: max(len(x) - 1, 1)], penalty=penalty
+                w, x[: max(x.shape[0] - 1, 1), :], y[: max(x.shape[0] - 1, 1)], penalty=penalty
             )
         },
         "a mean where a sum belongs": {
@@ -130,7 +130,7 @@ def rows(x: Any, batch: tuple[int, ...]) -> Any:
             "ridge_hessian": lambda x, penalty: losses.ridge_hessian(x, penalty=penalty) / x.shape[0]
         },
         "the diagonal of the Hessian alone": {
-            "newton_step": lambda theta, grad, hessian: theta - grad / np.diag(to_numpy(hessian))
+            "newton_step": lambda theta, grad, hessian: theta - grad / like(np.diag(to_numpy(hessian)), grad)
         },
         "a step of half the length": {
             "newton_step": lambda theta, grad, hessian: (

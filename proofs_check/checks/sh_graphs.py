@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
@@ -120,7 +121,7 @@ def bayes_nets(draw: DrawFn) -> BayesNet:
         },
         "not a product but an average": {
             "bayes_net_joint": lambda graph, tables: (
-                graphs.bayes_net_joint(graph, tables) / 2 + 1 / (2 * np.prod(SIZES))
+                graphs.bayes_net_joint(graph, tables) / 2 + 1 / (2 * math.prod(SIZES))
             )
         },
     },

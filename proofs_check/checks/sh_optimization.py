@@ -62,7 +62,9 @@ sign_lost = {
         "negative_log_likelihood": lambda law, x: -laws.negative_log_likelihood(law, x)
     },
     "repeated points count once": {
-        "negative_log_likelihood": lambda law, x: laws.negative_log_likelihood(law, np.unique(x))
+        "negative_log_likelihood": lambda law, x: laws.negative_log_likelihood(
+            law, array_namespace(x).unique_values(x)
+        )
     },
 }
 

@@ -193,10 +193,8 @@ def positive(case: Scanned) -> Scanned:
 
 def independent(table: Any) -> Any:
     """Return the product of the marginals: what is left where the others' state is ignored."""
-    joint = table.sum(axis=tuple(range(1, table.ndim)))
-    for i in range(1, table.ndim):
-        joint = joint[..., None] * table.sum(axis=tuple(j for j in range(table.ndim) if j != i))
-    return joint
+    singles = [laws.marginal(table, axes=(i,)) for i in range(table.ndim)]
+    return laws.product_law(*singles)
 
 
 @check(
@@ -222,7 +220,7 @@ def independent(table: Any) -> Any:
         },
         "the sampler always redraws the first variable": {
             "random_scan_gibbs_step": lambda table, x, scan, rng: kernels.random_scan_gibbs_step(
-                table, x, scan=(scan + 99 * (laws.empirical_law(np.array([0]), like=scan))) / 100, rng=rng
+                table, x, scan=(scan + like([99.0] + [0.0] * (scan.shape[0] - 1), scan)) / 100, rng=rng
             )
         },
     },
