@@ -64,7 +64,7 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
     Raises: TargetError where the class cannot be built or offers nothing.
     """
     try:
-        declared = Declares.of(**declares)
+        declared = Declares().but(**declares)
     except ValueError as error:
         raise TargetError(str(error)) from None
     if issubclass(target, Adapter):

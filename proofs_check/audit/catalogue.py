@@ -223,6 +223,19 @@ def name_of(kind: type[Machine]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
+def _one_sided(kind: type[Machine]) -> None:
+    """Add the mistake, made on one of the two ways only."""
+    for way, methods in (("up", ("mean_hidden", "draw_hidden")), ("down", ("mean_visible", "draw_visible"))):
+        wrong = kind()
+        pieces = {name: _of(wrong, name) for name in methods}
+        pieces["__doc__"] = f"{(kind.__doc__ or '').strip()[:-1]} (on the way {way} only)."
+        MISTAKES.append(type(kind.__name__, (Machine,), pieces))
+
+
+def _of(wrong: Machine, name: str) -> Any:
+    return lambda _, *args: getattr(wrong, name)(*args)
+
+
 # --- the model
 
 
@@ -297,6 +310,9 @@ class MissingSigmoid(Machine):
         return x
 
 
+_one_sided(MissingSigmoid)
+
+
 @_mistake
 class TanhForSigmoid(Machine):
     """tanh stands where the sigmoid belongs: units would be -1 and 1."""
@@ -305,12 +321,18 @@ class TanhForSigmoid(Machine):
         return np.tanh(x)
 
 
+_one_sided(TanhForSigmoid)
+
+
 @_mistake
 class DoubledInput(Machine):
     """The sigmoid is that of units -1 and 1, sigmoid(2x), on units 0 and 1."""
 
     def squash(self, x: Array) -> Array:
         return expit(2 * x)
+
+
+_one_sided(DoubledInput)
 
 
 @_mistake
@@ -412,6 +434,8 @@ class DividedByUnits(_Scaled):
     def factor(self, theta: RBM) -> float:
         return 1.0 / len(theta.b)
 
+    pseudo_log_likelihood = Machine.pseudo_log_likelihood  # that would be MissingUnitFactor
+
 
 @_mistake
 class HalvedEnergy(_Scaled):
@@ -492,7 +516,7 @@ class MeansForLastVisible(Machine):
 
     def __init__(self, declares: Declares | None = None) -> None:
         declared = declares or Declares()
-        super().__init__(Declares(**{**vars(declared), "negative_visible": "mean"}))
+        super().__init__(declared.but(negative_visible="mean"))
 
 
 @_mistake
@@ -513,6 +537,9 @@ class Thresholded(Machine):
     draw_hidden = draw_visible = draw
 
 
+_one_sided(Thresholded)
+
+
 @_mistake
 class InvertedComparison(Machine):
     """The comparison with the uniform number is inverted: units are one with probability 1 - p."""
@@ -523,6 +550,9 @@ class InvertedComparison(Machine):
     draw_hidden = draw_visible = draw
 
 
+_one_sided(InvertedComparison)
+
+
 @_mistake
 class UniformSharedByUnits(Machine):
     """One uniform number serves all units of a row: they are not independent given the other layer."""
@@ -531,6 +561,9 @@ class UniformSharedByUnits(Machine):
         return np.asarray(rng.random((len(p), 1)) < p).astype(float)
 
     draw_hidden = draw_visible = draw
+
+
+_one_sided(UniformSharedByUnits)
 
 
 @_mistake
@@ -555,6 +588,26 @@ class _Seeded(Machine):
 @_mistake
 class SameUniformsForLayers(_Seeded):
     """The generator is seeded anew at every draw: hidden and visible units share the same uniform numbers."""
+
+
+@_mistake
+class UniformsSharedByLayers(Machine):
+    """One array of uniform numbers serves both layers: a visible unit is drawn by the number that drew a hidden one."""
+
+    _numbers: Any = None
+
+    def restart(self) -> None:
+        """Forget the array of numbers."""
+        self._numbers = None
+
+    def sample_hidden(self, theta: RBM, v: Array, rng: Any) -> Array:
+        self._numbers = rng.random((len(v), max(theta.W.shape)))
+        return np.asarray(self._numbers[:, : len(theta.c)] < self.mean_hidden(theta, v)).astype(float)
+
+    def sample_visible(self, theta: RBM, h: Array, rng: Any) -> Array:
+        shared = self._numbers is not None and len(self._numbers) == len(h)
+        numbers = self._numbers if shared else rng.random((len(h), len(theta.b)))
+        return np.asarray(numbers[:, : len(theta.b)] < self.mean_visible(theta, h)).astype(float)
 
 
 @_mistake
@@ -605,6 +658,16 @@ class HiddenOfTheData(Machine):
 
     def negative_hidden(self, theta: RBM, end: End, data: Array) -> Array:
         return data
+
+
+@_mistake
+class MovedInBetween(Machine):
+    """The weights are moved before the hidden biases' gradient is taken: it is that of other parameters."""
+
+    def update(self, theta: RBM, v: Array, end: End) -> RBM:
+        update = Machine.update(self, theta, v, end)
+        moved = theta._replace(W=theta.W + update.W)
+        return update._replace(c=Machine.update(self, moved, v, end).c)
 
 
 @_mistake

@@ -91,7 +91,9 @@ class PlainAdapter(Adapter):
             )
         self.target, self.options, self.declares = target, dict(options), declares
         self.methods: dict[str, str] = {}
+        self.arguments: dict[tuple[str, str], str | None] = {}
         self.order = ("W", "b", "c")
+        self.accepted = set(inspect.signature(target).parameters)
         self.model = probe = built(self._make, 3, 2)
         self.where = {
             name: self._parameter(probe, name, size) for name, size in (("W", 6), ("b", 3), ("c", 2))
@@ -99,7 +101,7 @@ class PlainAdapter(Adapter):
         weights = getattr(probe, self.where["W"])
         self.transposed = weights.shape == (2, 3)
         if is_torch(weights) and "float32" in str(weights.dtype):
-            self.declares = Declares(**{**vars(declares), "dtype": "float32"})
+            self.declares = declares.but(dtype="float32")
         for quantity in (*QUANTITIES, "train"):
             name = next((n for n in self._names(quantity) if callable(getattr(probe, n, None))), None)
             if name is not None:
@@ -129,9 +131,13 @@ class PlainAdapter(Adapter):
         return next((n for n in self._names(what) if n in _attributes(self.model)), None)
 
     def _taken(self, quantity: str, what: str) -> str | None:
-        """Return the argument of the quantity's method that means ``what``."""
-        parameters = inspect.signature(getattr(self.target, self.methods[quantity])).parameters
-        return next((n for n in self._names(what) if n in parameters), None)
+        """Return the argument of the quantity's method (or, "", of the constructor) that means ``what``."""
+        key = (quantity, what)
+        if key not in self.arguments:
+            function = getattr(self.target, self.methods[quantity]) if quantity else self.target
+            parameters = inspect.signature(function).parameters
+            self.arguments[key] = next((n for n in self._names(what) if n in parameters), None)
+        return self.arguments[key]
 
     def _parameter(self, probe: Any, what: str, size: int) -> str:
         fitting = {n: x for n, x in _attributes(probe).items() if _is_array(x) and numpy(x).size == size}
@@ -150,11 +156,14 @@ class PlainAdapter(Adapter):
         theta = RBM(np.full((3, 2), 0.1), np.zeros(3), np.zeros(2))
         updates = [q for q in ("cd_update", "pcd_update") if q in self.methods]
         if updates and not any(self._taken(q, "k") or self._held("k") for q in updates):
-            self.declares = Declares(**{**vars(self.declares), "steps": "one"})
+            self.declares = self.declares.but(steps="one")
         if "pcd_update" in updates and not (self._taken("pcd_update", "chains") or self._held("chains")):
             raise TargetError(
                 "it has a persistent update, but no attribute for the chains: say --option chains=NAME"
             )
+        annealed = [q for q in ("ais_log_weights", "ais_log_partition") if q in self.methods]
+        if annealed and not any(self._taken(q, "base") for q in annealed):
+            self.declares = self.declares.but(base="zero")
         for quantity in ("log_likelihood_grad", *updates):
             if quantity not in self.methods:
                 continue
@@ -166,11 +175,13 @@ class PlainAdapter(Adapter):
                 continue
             if quantity == "pcd_update" and self._taken(quantity, "chains"):
                 returned = returned[0] if len(returned) == 2 else returned[:-1]
-            if _is_update(returned) and not isinstance(returned, Mapping):
+            if isinstance(returned, Mapping):
+                continue
+            if _is_update(returned):
                 sizes = {6: "W", 3: "b", 2: "c"}
                 order = tuple(sizes.get(numpy(x).size, "") for x in returned)
                 self.order = order if sorted(order) == ["W", "b", "c"] else self.order
-            elif not (self._taken(quantity, "lr") or self._held("lr")):
+            elif not (self._taken(quantity, "lr") or self._taken("", "lr") or self._held("lr")):
                 raise TargetError(
                     f"{self.methods[quantity]} changes the parameters by an unknown rate: say --option lr=NAME"
                 )
@@ -178,11 +189,10 @@ class PlainAdapter(Adapter):
     # --- building
 
     def _make(self, visible: int, hidden: int) -> Any:
-        parameters = inspect.signature(self.target).parameters
         known = {"visible": visible, "hidden": hidden, "batch_size": self.batch_size or 1, "lr": 1.0}
-        keywords = {n: x for what, x in known.items() for n in self._names(what) if n in parameters}
-        keywords |= {n: x for n, x in _OFF.items() if n in parameters}
-        sizes = () if any(n in parameters for n in self._names("hidden")) else (visible, hidden)
+        keywords = {name: x for what, x in known.items() if (name := self._taken("", what)) is not None}
+        keywords |= {name: x for name, x in _OFF.items() if name in self.accepted}
+        sizes = () if self._taken("", "hidden") else (visible, hidden)
         with initialising():
             return self.target(*sizes, **keywords)
 

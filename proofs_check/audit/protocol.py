@@ -29,8 +29,8 @@ train                  rows, hidden, seed                     the parameters aft
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args, get_type_hints
 
 QUANTITIES = (
     "energy",
@@ -59,46 +59,35 @@ class Declares:
     update is the same.
     """
 
-    reduction: str = "mean"  # of gradients and updates over the n data rows: mean | sum
-    negative_visible: str = (
-        "sample"  # v at the end of the chain: sample | mean (then it feeds the negative h too)
-    )
-    chain: str = "visible"  # the layer that a persistent chain carries: visible | hidden
-    free_energy_offset: str = (
-        "no"  # whether energies, and with them log Z, are shifted by a constant: no | yes
-    )
-    dtype: str = "float64"  # what it computes in: float64 | float32
-    steps: str = "any"  # the k that can be asked for: any | one
-    rows: str = (
-        "any"  # the number of data rows: any | fixed (always the batch size, equal to the number of chains)
-    )
+    # of gradients and updates over the n data rows
+    reduction: Literal["mean", "sum"] = "mean"
+    # v at the end of the chain; a mean feeds the negative h too
+    negative_visible: Literal["sample", "mean"] = "sample"
+    # the layer that a persistent chain carries
+    chain: Literal["visible", "hidden"] = "visible"
+    # whether energies, and with them log Z, are shifted by a constant
+    free_energy_offset: Literal["no", "yes"] = "no"
+    # what it computes in
+    dtype: Literal["float64", "float32"] = "float64"
+    # the k that can be asked for
+    steps: Literal["any", "one"] = "any"
+    # the base-rate model that AIS starts from: units of any biases, or always fair coins
+    base: Literal["any", "zero"] = "any"
+    # the number of data rows; fixed: always the batch size, and that of the chains
+    rows: Literal["any", "fixed"] = "any"
 
-    @classmethod
-    def of(cls, **declared: str) -> Declares:
-        """Return the declaration with these fields.
+    def but(self, **declared: str) -> Declares:
+        """Return the declaration with other values of some fields.
 
         Raises: ValueError for an unknown field or value.
         """
+        choices = {name: get_args(kind) for name, kind in get_type_hints(Declares).items()}
         for name, value in declared.items():
-            if name not in _CHOICES:
-                raise ValueError(f"cannot declare {name!r}; one of {', '.join(_CHOICES)} is wanted")
-            if value not in _CHOICES[name]:
-                raise ValueError(
-                    f"{name} is declared {value!r}; one of {', '.join(_CHOICES[name])} is wanted"
-                )
-        return cls(**declared)
-
-
-_CHOICES = {
-    "reduction": ("mean", "sum"),
-    "negative_visible": ("sample", "mean"),
-    "chain": ("visible", "hidden"),
-    "free_energy_offset": ("no", "yes"),
-    "dtype": ("float64", "float32"),
-    "steps": ("any", "one"),
-    "rows": ("any", "fixed"),
-}
-assert set(_CHOICES) == {field.name for field in fields(Declares)}
+            if name not in choices:
+                raise ValueError(f"cannot declare {name!r}; one of {', '.join(choices)} is wanted")
+            if value not in choices[name]:
+                raise ValueError(f"{name} is declared {value!r}; one of {', '.join(choices[name])} is wanted")
+        return replace(self, **declared)  # type: ignore[arg-type]
 
 
 class Adapter:

@@ -318,25 +318,23 @@ def _gibbs_cases() -> tuple[Case, ...]:
 def _cd_cases() -> tuple[Case, ...]:
     cases = []
     for v, h, n, k, size in (
-        (1, 2, 1, 1, 1), (2, 1, 1, 1, 1), (2, 1, 2, 1, 2), (1, 2, 2, 1, 3), (2, 1, 1, 2, 1), (2, 1, 1, 3, 1),
-        (2, 2, 1, 1, 1), (1, 1, 3, 1, 3), (3, 2, 1, 1, 1),
+        (1, 1, 1, 1, 1), (1, 2, 1, 1, 1), (2, 1, 1, 1, 1), (1, 1, 2, 1, 3), (1, 1, 2, 1, 2), (1, 1, 3, 1, 3),
+        (2, 1, 1, 2, 1), (1, 1, 1, 3, 1), (2, 2, 1, 1, 1), (3, 2, 1, 1, 1),
     ):  # fmt: skip
         short = f", configured for {size}" if size != n else ""
-        cases.append(
-            Case(f"{v} x {h}, {n} rows, k = {k}{short}", _model(v, h), {"v": _rows(n, v), "k": k}, size)
-        )
-    twin = np.repeat(_rows(1, 2), 2, axis=0)
-    cases.append(Case("2 x 1, duplicate rows, k = 1", _model(2, 1), {"v": twin, "k": 1}, 2))
+        alike = ", two alike" if n == 3 else ""
+        name = f"{v} x {h}, {n} rows{alike}, k = {k}{short}"
+        cases.append(Case(name, _model(v, h), {"v": _rows(n, v), "k": k}, size))
     saturated = _model(3, 2, scale=40.0)
     cases.append(Case("3 x 2, saturating weights, k = 2", saturated, {"v": _rows(1, 3), "k": 2}, 1))
-    return (*cases, _twice(cases[1]))
+    return (*cases, _twice(cases[0]))
 
 
 def _pcd_cases() -> tuple[Case, ...]:
     cases = []
     for v, h, n, m, k in (
-        (2, 1, 1, 1, 1), (1, 2, 1, 1, 1), (2, 1, 2, 2, 1), (1, 2, 1, 2, 1), (2, 1, 1, 2, 1), (2, 1, 3, 1, 1),
-        (2, 1, 1, 1, 2), (2, 1, 1, 1, 3), (2, 2, 1, 1, 1), (3, 2, 1, 1, 1),
+        (1, 1, 1, 1, 1), (2, 1, 1, 1, 1), (1, 2, 1, 1, 1), (1, 1, 2, 2, 1), (1, 2, 1, 2, 1), (2, 1, 1, 2, 1),
+        (2, 1, 3, 1, 1), (2, 1, 1, 1, 2), (1, 1, 1, 1, 3), (2, 2, 1, 1, 1), (3, 2, 1, 1, 1),
     ):  # fmt: skip
         given = {"v": _rows(n, v), "v chains": 1 - _rows(m, v), "h chains": _rows(m, h, seed=1), "k": k}
         cases.append(Case(f"{v} x {h}, {n} rows, {m} chains, k = {k}", _model(v, h), given, batch_size=m))
@@ -346,13 +344,14 @@ def _pcd_cases() -> tuple[Case, ...]:
 def _ais_cases() -> tuple[Case, ...]:
     cases = []
     for v, h, betas, chains in (
-        (2, 1, (0.0, 1.0), 1), (1, 2, (0.0, 0.4, 1.0), 1), (2, 1, (0.0, 0.4, 1.0), 1), (2, 2, (0.0, 0.5, 1.0), 1),
-        (1, 1, (0.0, 0.3, 1.0), 2), (2, 1, (0.0, 0.25, 0.6, 1.0), 1),
+        (1, 1, (0.0, 1.0), 2), (1, 2, (0.0, 0.4, 1.0), 1), (2, 1, (0.0, 0.4, 1.0), 1),
+        (1, 1, (0.0, 0.25, 0.6, 1.0), 1),
     ):  # fmt: skip
-        given = {"base": np.array([0.7, -0.4])[:v], "betas": np.array(betas), "chains": chains}
-        cases.append(
-            Case(f"{v} x {h}, {len(betas)} temperatures, {chains} chains", _model(v, h, seed=2), given)
-        )
+        for base in (np.array([0.7, -0.4])[:v], np.zeros(v)):
+            given = {"base": base, "betas": np.array(betas), "chains": chains}
+            coins = "" if base.any() else ", base of fair coins"
+            name = f"{v} x {h}, {len(betas)} temperatures, {chains} chains{coins}"
+            cases.append(Case(name, _model(v, h, seed=2), given))
     return tuple(cases)
 
 
