@@ -1,7 +1,9 @@
-"""Greedy layer-wise training of a deep belief net: each machine learns what the one below makes of the data.
+"""Greedy layer-wise training of a deep belief net: each machine learns what the one below makes of data.
 
-train = partial(train_machine, k=1, optimizer=sgd(0.05), batch_size=100, epochs=20)
-theta = train_stack((machine, upside_down), data, up="sample", train=train, seed=1)
+def train(machine, rows, level):
+    return train_machine(machine, rows, k=1, optimizer=sgd(0.05), batch_size=100, epochs=20, seed=level)
+
+theta = train_stack((machine, upside_down), data, up="sample", train=train, rng=1)
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...backends.arrays import Array
-from ...backends.streams import Stream, as_stream
+from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_probability
 from ..boltzmann.contrastive import cd_step, pcd_step
 from ..boltzmann.rbm import RBM, check_visible, hidden_input
@@ -21,8 +23,8 @@ from .dbn import DBN, stack
 from .layers import law_of_means
 from .mixtures import data_law
 
-Train = Callable[..., RBM]
-"""Called as ``train(machine, rows, seed=...)``; returns the machine after training."""
+Train = Callable[[RBM, Array, int], RBM]
+"""``train(machine, rows, level)`` returns the machine after training; levels count from 0 at the bottom."""
 
 
 def next_target(machine: RBM, v: Array, *, weights: Array | None = None) -> Array:
@@ -37,7 +39,7 @@ def next_target(machine: RBM, v: Array, *, weights: Array | None = None) -> Arra
 
 
 def train_stack(
-    starts: Sequence[RBM | Callable[[RBM], RBM]], data: Array, *, up: str, train: Train, seed: int
+    starts: Sequence[RBM | Callable[[RBM], RBM]], data: Array, *, up: str, train: Train, rng: Rng
 ) -> DBN:
     """Return the net of machines trained one after the other, the weights below held.      [BA] 3.1
 
@@ -49,16 +51,16 @@ def train_stack(
     its probabilities, from which every visit draws afresh.  Means of a second layer are those given the
     *means* of the first, not those given v.
 
-    Shapes: data (n, V) -> DBN, weights tied.   Exactness: deterministic in ``seed``.
+    Shapes: data (n, V) -> DBN, weights tied.
     """
     check_choice("up", up, "sample", "mean")
-    machines: list[RBM] = []
+    stream, machines = as_stream(rng, like=data), list[RBM]()
     for level, start in enumerate(starts):
-        own_seed = seed * len(starts) + level  # no two runs share one
+        if machines:
+            means = sigmoid(hidden_input(machines[-1], data))
+            data = means if up == "mean" else stream.bernoulli(means)
         machine = start(machines[-1]) if callable(start) else start
-        machines.append(train(machine, data, seed=own_seed))
-        means = sigmoid(hidden_input(machines[-1], data))
-        data = means if up == "mean" else as_stream(own_seed, like=means).bernoulli(means)
+        machines.append(train(machine, data, level))
     return stack(machines)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from exactgen.backends.arrays import to_numpy
+from exactgen.backends.enumerating import expect
 from exactgen.backends.streams import HostStream
 from exactgen.reference.boltzmann.contrastive import cd_step
 from exactgen.reference.boltzmann.likelihood import log_likelihood, log_likelihood_grad
@@ -48,13 +49,13 @@ def test_each_machine_is_given_what_the_one_below_makes_of_the_data(xp, up):
     """A training that records its rows and moves the visible biases by one."""
     seen = []
 
-    def train(theta, rows, *, seed):
-        seen.append((to_numpy(rows), seed))
+    def train(theta, rows, level):
+        seen.append((to_numpy(rows), level))
         return theta._replace(b=theta.b + 1)
 
     first, third = machine(4, 3), machine(4, 2)
     theta = train_stack(
-        (RBM(*map(xp, first)), upside_down, RBM(*map(xp, third))), xp(DATA), up=up, train=train, seed=7
+        (RBM(*map(xp, first)), upside_down, RBM(*map(xp, third))), xp(DATA), up=up, train=train, rng=7
     )
     np.testing.assert_array_equal(seen[0][0], DATA)
     means = logistic(seen[0][0] @ first[0] + first[2])
@@ -66,23 +67,26 @@ def test_each_machine_is_given_what_the_one_below_makes_of_the_data(xp, up):
         assert set(np.unique(seen[1][0])) <= {0.0, 1.0}
         assert seen[1][0].shape == (6, 3)
         assert seen[2][0].shape == (6, 4)
-    assert len({seed for _, seed in seen}) == 3
+    assert [level for _, level in seen] == [0, 1, 2]
     np.testing.assert_allclose(to_numpy(theta.generative[0].b), first[1] + 1)
     np.testing.assert_allclose(to_numpy(theta.generative[1].b), first[2] + 1)
     np.testing.assert_allclose(to_numpy(theta.top.W), third[0])
 
 
-def test_sampled_rows_are_draws_of_the_posterior():
-    """20000 copies of a row: each mean within 0.04, at 1e-9 by Hoeffding's bound, fixed stream."""
+def test_sampled_rows_are_draws_of_the_posterior(xp):
+    """Every outcome of the draws, one row at a time: the second machine sees h with p(h | v)."""
     W, b, c = machine(4, 3)
-    kept = []
+    machines = (RBM(*map(xp, (W, b, c))), upside_down)
 
-    def train(theta, rows, *, seed):
-        kept.append(rows)
-        return theta
+    def rows_of_the_second(v, rng):
+        kept = []
+        train_stack(machines, v, up="sample", train=lambda m, rows, _: kept.append(rows) or m, rng=rng)
+        return kept[1]
 
-    train_stack((RBM(W, b, c), upside_down), np.tile(DATA[:1], (20000, 1)), up="sample", train=train, seed=3)
-    np.testing.assert_allclose(kept[1].mean(axis=0), logistic(DATA[0] @ W + c), atol=0.04)
+    given = expect(rows_of_the_second, xp(DATA))
+    law = given.mean(lambda rows: xp((to_numpy(rows)[:, None, :] == states(3)).all(axis=2)))
+    p = logistic(DATA @ W + c)[:, None, :]
+    np.testing.assert_allclose(to_numpy(law), np.where(states(3) == 1, p, 1 - p).prod(axis=2), rtol=1e-12)
 
 
 def test_training_takes_the_steps_of_contrastive_divergence():
@@ -152,6 +156,6 @@ def test_a_second_machine_from_the_upside_down_start_raises_the_exact_likelihood
 
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="up must be one of 'sample', 'mean', got 'draw'"):
-        train_stack((RBM(*machine(4, 3)),), DATA, up="draw", train=partial(train_machine), seed=0)
+        train_stack((RBM(*machine(4, 3)),), DATA, up="draw", train=partial(train_machine), rng=0)
     with pytest.raises(ValueError, match="v must have shape"):
         next_target(RBM(*machine(4, 3)), DATA[:, :2])
