@@ -282,7 +282,7 @@ def hidden_law_from_the_data_never_lowers_the_likelihood(impl: Implementation, c
 # likelihood with bottom parameter g when the hidden law is the one that the data have under i.  Eq. 29
 # maximises L(w, w).
 
-GRID = np.linspace(-8.0, 8.0, 65)
+GRID = np.linspace(-8.0, 8.0, 33)
 
 
 def machine(w: Any) -> RBM:
@@ -313,7 +313,7 @@ def maximiser(f: Callable[[float], float]) -> float:
     top = int(np.argmax([f(w) for w in GRID]))
     low, high = GRID[max(top - 1, 0)], GRID[min(top + 1, len(GRID) - 1)]
     golden = (5**0.5 - 1) / 2
-    for _ in range(45):
+    for _ in range(40):
         left, right = high - golden * (high - low), low + golden * (high - low)
         low, high = (left, high) if f(left) < f(right) else (low, right)
     return float((low + high) / 2)
@@ -330,7 +330,7 @@ def solution_of_eq_29_is_best_given_its_own_hidden_law(impl: Implementation, law
     "AO.sec2.5c",
     of=(gibbs,),
     cases=laws(4, zeros=False),
-    examples=30,
+    examples=15,
     evidence=to_tolerance("1e-4 in the derivatives at the maximiser (golden section)"),
     printed=solution_of_eq_29_is_best_given_its_own_hidden_law,
     correction=(

@@ -126,7 +126,7 @@ def cd_contrasts_the_data_with_k_gibbs_steps(impl: Implementation, case: tuple[R
     steps = expect(lambda rng: impl.cd_step(theta, v, k=k, rng=rng, variant=DOCUMENT)[0])
     expected = brute.expected_cd(own, law, k)
     for name, value in zip(expected._fields, expected, strict=True):
-        mean = steps.mean(attrgetter(name))[0]
+        mean = to_numpy(steps.mean(attrgetter(name)))[0]
         agree(mean, value, f"mean of the step in {name}", rtol=1e-9)
     for steps_more in (k, k + 4):
         direct = impl.expected_cd_step(theta, v, k=steps_more, variant=DOCUMENT)
@@ -319,9 +319,9 @@ def pcd_goes_on_with_its_chains(impl: Implementation, case: RBMCase) -> None:
     steps = expect(lambda rng: impl.pcd_step(theta, v, chains, k=1, rng=rng, variant=DOCUMENT))
     data, model = brute.mean_statistics(own, law), brute.mean_statistics(own, brute.law_after(own, start, 1))
     for name in RBM._fields:
-        mean = Outcomes(steps.values[0], steps.log_weight).mean(attrgetter(name))[0]
+        mean = to_numpy(Outcomes(steps.values[0], steps.log_weight).mean(attrgetter(name)))[0]
         agree(mean, getattr(data, name) - getattr(model, name), f"mean of the step in {name}", rtol=1e-9)
-    kept = Outcomes(steps.values[1], steps.log_weight).mean(attrgetter("chains"))[0]
+    kept = to_numpy(Outcomes(steps.values[1], steps.log_weight).mean(attrgetter("chains")))[0]
     up_down = np.stack([brute.kernel(own)[brute.row(x)] for x in to_numpy(chains)])
     agree(kept, up_down @ brute.states(own.b.size), "mean of the kept chains", rtol=1e-9)
 
@@ -333,7 +333,8 @@ def lag_of_the_chain(impl: Implementation, theta: RBM, rows: Array, decreasing: 
     gaps = []
     for t in range(800):
         law = impl.gibbs_law(theta, law, steps=1)
-        data = impl.data_statistics(theta, rows[t % rows.shape[0]][None, :])
+        this = t % rows.shape[0]
+        data = impl.data_statistics(theta, rows[this : this + 1, :])
         means = sigmoid(states @ theta.W + theta.c)
         xp = array_namespace(law)
         model = RBM(xp.matrix_transpose(states) @ (law[:, None] * means), law @ states, law @ means)
