@@ -127,11 +127,11 @@ def empirical_bound(lower: Lower, x: Array, *, weights: Array | None = None) -> 
     return log_mixture(likelihoods(lower.layer, x), law)
 
 
-def another_layer(bounds: Array, values: Array, *, errors: float) -> bool:
+def another_layer(bounds: Array, values: Array, *, least: float, errors: float) -> bool:
     """Return whether a next layer promises significantly more than the best upper model has.
 
-    Significantly: the mean over rows of bound minus log-likelihood exceeds ``errors`` of its standard errors.
-    [AO] footnote 9, which leaves the meaning open.
+    Significantly: the mean over rows of bound minus log-likelihood exceeds ``least`` nats by more than
+    ``errors`` of its standard errors.      [AO] footnote 9, which leaves the meaning open.
     Shapes: bounds and values (n,), of the same rows, at least two.
     """
     xp = array_namespace(bounds, values)
@@ -139,7 +139,7 @@ def another_layer(bounds: Array, values: Array, *, errors: float) -> bool:
     check_shape("values", values, *bounds.shape)
     check_count("the number of rows", bounds.shape[0], least=2)
     gain = bounds - values
-    return float(xp.mean(gain)) > errors * sqrt(float(xp.var(gain, correction=1)) / gain.shape[0])
+    return float(xp.mean(gain)) > least + errors * sqrt(float(xp.var(gain, correction=1)) / gain.shape[0])
 
 
 def grow(
@@ -149,6 +149,7 @@ def grow(
     lowers: Callable[[Array], Sequence[Lower]],
     uppers: Callable[[Array], Sequence[RBM]],
     depth: int,
+    least: float,
     errors: float,
     rng: Rng,
 ) -> tuple[Level, ...]:
@@ -170,9 +171,8 @@ def grow(
         top = _best(values)
         below = list(lowers(train)) if len(levels) < depth else []
         bounds = [empirical_bound(lower, valid) for lower in below]
-        added = below[_best(bounds)] if bounds else None
-        if added is not None and not another_layer(bounds[_best(bounds)], values[top], errors=errors):
-            added = None
+        promised = bounds and another_layer(bounds[_best(bounds)], values[top], least=least, errors=errors)
+        added = below[_best(bounds)] if promised else None
         levels.append(Level(_means(values), _means(bounds), tops[top], added))
         if added is None:
             return tuple(levels)
