@@ -157,11 +157,11 @@ def _explain(args: argparse.Namespace) -> int:
     if statement.id != args.name:
         raise UsageError(f"{args.name!r} is no id but a prefix; the first it selects is {statement.id}")
     _prepare(args, args.json, args.figure)
+    checks = _checks_of({statement.id})  # loads the checks: some bring pictures
     picture = figures.FIGURES.get(statement.id)
     if args.figure and picture is None:
         raise UsageError(f"{statement.id} has no picture; these have: {', '.join(figures.FIGURES)}")
     known = results.load(_results_file(args))
-    checks = _checks_of({statement.id})
     outcomes, ran = _known_or_quick(args, list(checks))
     last = (
         "none: no check yet"
