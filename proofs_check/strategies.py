@@ -158,9 +158,13 @@ def joint_laws(*shape: int, margins: bool = False) -> SearchStrategy[np.ndarray[
 
 
 def law_pairs(*, most: int = 4) -> SearchStrategy[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-    """Two laws on one set, equal ones and ones of disjoint support among them."""
+    """Two laws on one set: equal ones, and ones of which the second leaves out values of the first."""
     pairs = st.integers(1, most).flatmap(lambda n: st.tuples(laws(n), laws(n)))
-    return pairs | st.integers(1, most).flatmap(laws).map(lambda p: (p, p.copy()))
+    equal = st.integers(1, most).flatmap(laws).map(lambda p: (p, p.copy()))
+    uncovered = (
+        st.integers(2, most).flatmap(lambda n: laws(n, zeros=False)).map(lambda p: (p, np.eye(len(p))[0]))
+    )
+    return pairs | equal | uncovered
 
 
 def supported() -> SearchStrategy[Supported]:

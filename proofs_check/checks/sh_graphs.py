@@ -26,6 +26,7 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 arrows = [(u, v) for u in range(3) for v in range(3) if u != v]
 digraphs = st.frozensets(st.sampled_from(arrows)).map(lambda edges: Graph(3, edges, directed=True))
+ring = Graph(3, frozenset({(0, 1), (1, 2), (2, 0)}), directed=True)
 undirected = st.frozensets(st.sampled_from(PAIRS)).map(lambda edges: Graph(3, edges, directed=False))
 
 
@@ -42,7 +43,7 @@ def undirect(graph: Graph) -> Graph:
 @check(
     "SH.sec2.1a",
     of=(graphs,),
-    cases=digraphs | undirected,
+    cases=digraphs | undirected | st.just(ring),
     evidence=DEFINITION,
     examples=100,
     mutants={
