@@ -32,9 +32,9 @@ from .rbm import RBM, check_rbm, visible_input
 MAX_UNITS = 28
 """The smaller layer may have this many units: some minutes of work at 784 units in the other."""
 
-# Tuned on one core with 1 MB of second-level cache; other values cost time, never digits.
+# Tuned on one core with 1 MB of second-level cache; smaller values cost time, never digits.
 _GROUP = 3  # visible units per inner product
-_RUN = 16  # at most so many groups under one logarithm: a product of brackets stays below 2^48
+_RUN = 32  # at most so many groups under one logarithm: a product of brackets stays below 2^96
 _SECOND = 8  # at most so many hidden units in the second half; a block is 2^8 x 2^8 states
 
 
@@ -140,44 +140,36 @@ def _log_weights(theta: RBM) -> Iterator[Array]:
     xp = array_namespace(*theta)
     hidden = theta.W.shape[1]
     second = min(hidden // 2, _SECOND)
-    left, right, runs = _split(theta, hidden - second)
-    packed = runs[-1].stop if runs else 0
+    left, right, runs, direct = _split(theta, hidden - second)
     h = binary_states(second, like=theta.W)
-    d = _inputs(right, h)
-    columns, tables = h @ right.c + _pulled(d[:packed, :]), [_factors(d[run, :]) for run in runs]
+    tables = [_brackets(_inputs(right, run, h)) for run in runs]
+    columns, d = sum((pulled for pulled, _ in tables), h @ right.c), _inputs(right, direct, h)
     for g in state_blocks((2,) * (hidden - second), like=theta.W, rows=2**_SECOND):
-        a = _inputs(left, g)
-        total = (g @ left.c + _pulled(a[:packed, :]))[:, None] + columns[None, :]
-        for run, table in zip(runs, tables, strict=True):
-            total = total + xp.log(_product(_factors(a[run, :]), table))
-        for i in range(packed, a.shape[0]):
-            total = total + softplus(a[i, :, None] + d[i, None, :])
-        yield total
+        rows, a = g @ left.c, _inputs(left, direct, g)
+        total = xp.zeros((g.shape[0], h.shape[0]), dtype=h.dtype, device=h.device)
+        for run, (_, factors) in zip(runs, tables, strict=True):
+            pulled, own_factors = _brackets(_inputs(left, run, g))
+            rows = rows + pulled
+            total += xp.log(_product(own_factors, factors))
+        for i in range(a.shape[0]):
+            total += softplus(a[i, :, None] + d[i, None, :])
+        yield total + rows[:, None] + columns[None, :]
 
 
-def _inputs(half: RBM, h: Array) -> Array:
-    """Return the inputs (V, n) of the visible units from the states ``h`` (n, units) of one half."""
-    return half.W @ array_namespace(h).matrix_transpose(h) + half.b[:, None]
+def _inputs(half: RBM, units: slice, h: Array) -> Array:
+    """Return the inputs (units, n) of some visible units from the states ``h`` (n, H) of one half."""
+    return half.W[units, :] @ array_namespace(h).matrix_transpose(h) + half.b[units, None]
 
 
-def _positive(x: Array) -> Array:
-    return array_namespace(x).maximum(x, array_namespace(x).zeros_like(x))
+def _brackets(x: Array) -> tuple[Array, Array]:
+    """Return the pulled out x⁺, summed, and the products of e^{-x⁺} and e^{-x⁻} of each group.
 
-
-def _pulled(x: Array) -> Array:
-    """Return the exponents x⁺ pulled out of the brackets, summed over units."""
-    return array_namespace(x).sum(_positive(x), axis=0)
-
-
-def _factors(x: Array) -> Array:
-    """Return the products of e^{-x⁺} and e^{-x⁻} over the units of each group, multiplied out.
-
-    Shapes: x (units, n) -> (groups, 2^_GROUP, n).
+    Shapes: x (units, n) -> (n,), (groups, 2^_GROUP, n).
     """
     xp = array_namespace(x)
     x = xp.reshape(x, (-1, _GROUP, x.shape[1]))
-    positive = _positive(x)
-    return law_of_bits(xp.exp(-positive), xp.exp(x - positive))
+    positive = xp.maximum(x, xp.zeros_like(x))
+    return xp.sum(positive, axis=(0, 1)), law_of_bits(xp.exp(-positive), xp.exp(x - positive))
 
 
 def _product(a: Array, d: Array) -> Array:
@@ -185,12 +177,12 @@ def _product(a: Array, d: Array) -> Array:
     a = array_namespace(a).matrix_transpose(a)
     product = a[0, ...] @ d[0, ...]
     for k in range(1, a.shape[0]):  # one group at a time: the batch would leave the cache
-        product = product * (a[k, ...] @ d[k, ...])
+        product *= a[k, ...] @ d[k, ...]
     return product
 
 
-def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice]]:
-    """Return the machines with inputs a and d, the milder units first, and the runs of units."""
+def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice], slice]:
+    """Return the machines with inputs a and d, milder units first, the runs of units, and the direct ones."""
     xp = array_namespace(*theta)
     missing = -theta.W.shape[0] % _GROUP  # filled up with units that are never on: they change nothing
     fill = xp.zeros_like(theta.W[:1, :])
@@ -204,7 +196,8 @@ def _split(theta: RBM, first: int) -> tuple[RBM, RBM, list[slice]]:
     left = RBM(W[:, :first], b + centre, theta.c[:first])
     right = RBM(W[:, first:], -centre, theta.c[first:])
     groups = xp.sum(xp.reshape(bound, (-1, _GROUP)), axis=1)
-    return left, right, _runs(to_numpy(groups).tolist(), xp.finfo(W.dtype))
+    runs = _runs(to_numpy(groups).tolist(), xp.finfo(W.dtype))
+    return left, right, runs, slice(runs[-1].stop if runs else 0, W.shape[0])
 
 
 def _runs(bounds: list[float], limits: Any) -> list[slice]:
