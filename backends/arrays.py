@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import array_api_compat
+import array_api_compat.numpy as compat_numpy
 import numpy as np
 
 Array: TypeAlias = Any
@@ -28,6 +29,8 @@ def array_namespace(*arrays: Array) -> Namespace:
 
     Raises: TypeError where an argument is no array; ValueError where backends or devices are mixed.
     """
+    if arrays and all(type(a) is np.ndarray for a in arrays):  # the rest asks twenty times longer
+        return compat_numpy
     if not all(map(array_api_compat.is_array_api_obj, arrays)):
         raise TypeError(f"every argument must be an array of one backend, got {_kinds(arrays)}")
     try:
