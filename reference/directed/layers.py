@@ -298,7 +298,7 @@ def _half_laws(off: Array, on: Array) -> tuple[Array, Array]:
 
 
 def _errors(f: Array, on: Array, first: Array, second: Array) -> Array:
-    r"""Return :math:`\sum_x f(x) P(x) (x_i - P(x_i = 1))` for each of m laws of independent bits, (units, m)."""
+    r"""Return :math:`\sum_x f(x) P(x) (x_i - P(x_i = 1))` of m product laws, (units, m)."""
     xp = array_namespace(f, on)
     of_first, of_second = first * (f @ second), second * (xp.matrix_transpose(f) @ first)
     bits = [xp.matrix_transpose(binary_states(n, like=on)) for n in _halves(on.shape[0])]

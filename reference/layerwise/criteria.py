@@ -16,7 +16,7 @@ from ...backends.arrays import Array, array_namespace
 from ..arguments import check_choice, check_floating, check_law, check_shape
 from ..directed.layers import Layer, law_of_means, logit_grad
 from ..directed.mixtures import Likelihoods, data_law, mixture_grad
-from ..laws import kl, log_table
+from ..laws import expectation, kl, log_table
 from ..numerics import log_sum_exp, sigmoid
 from .incorporation import Marginal, log_likelihood
 
@@ -55,7 +55,7 @@ def aggregate_logits(logits: Array, *, form: str, weights: Array | None = None) 
 def criterion_grad(
     layer: Layer, x: Array, logits: Array, *, form: str, weights: Array | None = None
 ) -> tuple[Layer, Array]:
-    r"""Return the gradients of :math:`\mathbb{E}_{x \sim P_D}\log\sum_h P_{\theta_I}(x \mid h)\, q_D(h)` by both.
+    r"""Return the gradients of :math:`\mathbb{E}_{x \sim P_D}\log\sum_h P(x \mid h)\, q_D(h)` by both.
 
     With respect to the layer's parameters, and the logits of q(h | x) for each datum; a network that computes
     the logits continues from there.      [AO] eq. 10
@@ -123,8 +123,6 @@ def sampled_bound_printed(log_p: Array, log_q: Array, *, weights: Array | None =
 
 def _sampled(log_terms: Array, weights: Array | None) -> Array:
     """Return the mean over x of the log of the terms summed over x~, weighted, and over draws."""
-    xp = array_namespace(log_terms)
     check_shape("log_p", log_terms, None, log_terms.shape[0], None)
     weights = data_law(log_terms.shape[0], weights, like=log_terms)
-    log_sums = log_sum_exp(log_terms + log_table(weights)[:, None], axis=(1, 2))
-    return xp.sum(xp.where(weights > 0, weights * log_sums, xp.zeros_like(log_sums)))
+    return expectation(weights, log_sum_exp(log_terms + log_table(weights)[:, None], axis=(1, 2)))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ...backends.arrays import Array, Namespace, array_namespace
 from ..arguments import check_count, check_floating, check_law, check_shape
 from ..directed.mixtures import Likelihoods, check_possible, columns, data_law, log_mixture, mean_ratio
-from ..laws import log_table
+from ..laws import expectation, log_table
 from ..numerics import log_sum_exp
 
 
@@ -37,9 +37,8 @@ def log_likelihood(p: Likelihoods, Q: Array, *, weights: Array | None = None) ->
     Shapes: Q (S,), weights (n,), a law over the data (1/n each where it is not given) -> 0-d.
     Exactness: exact to rounding.
     """
-    xp, weights = _check(p, Q, weights)
-    log_p = log_mixture(p, Q)
-    return xp.sum(xp.where(weights > 0, weights * log_p, xp.zeros_like(log_p)))
+    _, weights = _check(p, Q, weights)
+    return expectation(weights, log_mixture(p, Q))
 
 
 def inferred(p: Likelihoods, Q: Array) -> Array:
@@ -76,8 +75,7 @@ def certify(p: Likelihoods, Q: Array, *, weights: Array | None = None, steps: in
     log_p = log_mixture(p, Q)
     check_possible(log_p, weights)
     g = mean_ratio(p, log_p, weights)
-    value = xp.sum(xp.where(weights > 0, weights * log_p, xp.zeros_like(log_p)))
-    return Marginal(Q, value, max(0.0, float(xp.log(xp.max(g)))), g, steps)
+    return Marginal(Q, expectation(weights, log_p), max(0.0, float(xp.log(xp.max(g)))), g, steps)
 
 
 def expectation_maximisation(

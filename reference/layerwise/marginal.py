@@ -145,7 +145,7 @@ def _newton_step(ratio: Array, mass: Array, weights: Array) -> Array:
 
 
 def _nonnegative_maximum(M: Array, c: Array, positive: Array) -> Array:
-    r"""Return the maximiser of :math:`c^\top y - y^\top M y / 2` over y >= 0; ``positive`` is a guess where y > 0.
+    r"""Return the maximiser of :math:`c^\top y - y^\top M y / 2` over y >= 0, y > 0 guessed.
 
     Block principal pivoting (Judice and Pires): all entries of the wrong sign change sides at once; while
     that does not make them fewer, the last one alone, which is finite.
