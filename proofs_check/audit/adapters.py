@@ -1,4 +1,5 @@
-"""From what the user names to an adapter: an adapter itself, scikit-learn's ``BernoulliRBM``, or a plain class."""
+"""From what the user names to an adapter: its own, scikit-learn's, or one of a plain class."""
+# ruff: noqa: D102 (the methods are the protocol's quantities)
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def _from_file(path: Path) -> Any:
         raise TargetError(f"{path} is not a file")
     name = f"exactgen_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a file that ends in .py
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

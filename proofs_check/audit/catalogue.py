@@ -1,9 +1,11 @@
-"""The mistakes that the audit knows by name: one right machine in pieces, and subclasses that get one piece wrong.
+"""The mistakes that the audit knows by name: one right machine in pieces, and each mistake one wrong piece.
 
-``Machine`` offers every quantity, written without the reference.  A mistake overrides a method, its docstring is what
-a finding says, and its values on a case are measured exactly as the audited code's are.  So a diagnosis is a
-coincidence of numbers on every case, and a mistake can serve as a mutant of the checks of statements.
+``Machine`` offers every quantity, written without the reference. A mistake overrides a method, its
+docstring is what a finding says, and its values on a case are measured exactly as the audited code's are.
+So a diagnosis is a coincidence of numbers on every case, and a mistake can serve as a mutant of the checks
+of statements.
 """
+# ruff: noqa: D102 (the methods are the protocol's quantities, and pieces of them whose names say what they are)
 
 from __future__ import annotations
 
@@ -158,7 +160,8 @@ class Machine(Adapter):
     def contrast(
         self, v: Array, h: Array, v_k: Array, h_k: Array, weighted: Any = None, *, chains: int
     ) -> RBM:
-        """Return statistics of the data minus those of the chains (or of the model, its law multiplied in)."""
+        """Return statistics of the data minus those of the chains (or of the model, its law multiplied
+        in)."""
         n = len(v)
         scale = n if self.declares.reduction == "sum" else 1
         plus, minus = scale * self.data_weight(n, chains), scale * self.chain_weight(n, chains)
@@ -458,7 +461,8 @@ class MissingLogPartition(Machine):
 
 @_mistake
 class AveragedPartition(Machine):
-    """The states are averaged where they are to be summed: log Z is short by the logarithm of their number."""
+    """The states are averaged where they are to be summed: log Z is short by the logarithm of their
+    number."""
 
     def log_partition(self, theta: RBM) -> Array:
         return Machine.log_partition(self, theta) - len(theta.b) * np.log(2)
@@ -512,7 +516,8 @@ class MeansForHiddenSamples(Machine):
 
 @_mistake
 class MeansForLastVisible(Machine):
-    """The negative statistics use the mean of the last v where its sample belongs (if meant: declare negative_visible=mean)."""
+    """The negative statistics use the mean of the last v where its sample belongs (if meant: declare
+    negative_visible=mean)."""
 
     def __init__(self, declares: Declares | None = None) -> None:
         declared = declares or Declares()
@@ -592,7 +597,8 @@ class SameUniformsForLayers(_Seeded):
 
 @_mistake
 class UniformsSharedByLayers(Machine):
-    """One array of uniform numbers serves both layers: a visible unit is drawn by the number that drew a hidden one."""
+    """One array of uniform numbers serves both layers: a visible unit is drawn by the number that drew a
+    hidden one."""
 
     _numbers: Any = None
 
@@ -638,7 +644,8 @@ class Reseeded(Machine):
 
 @_mistake
 class StaleHiddenSamples(Machine):
-    """Stale hidden units: the negative phase pairs v with the hidden sample it came from, not with p(h | v)."""
+    """Stale hidden units: the negative phase pairs v with the hidden sample it came from, not with p(h |
+    v)."""
 
     def negative_hidden(self, theta: RBM, end: End, data: Array) -> Array:
         return end.h
@@ -672,7 +679,8 @@ class MovedInBetween(Machine):
 
 @_mistake
 class StepsIgnored(Machine):
-    """k is ignored: one Gibbs step counts whatever k (the others are not made, or start again at the beginning)."""
+    """k is ignored: one Gibbs step counts whatever k (the others are not made, or start again at the
+    beginning)."""
 
     def steps(self, k: int) -> int:
         return 1
@@ -730,7 +738,8 @@ class NegativePhaseMissing(Machine):
 
 @_mistake
 class ChainsWeightedByRows(Machine):
-    """The sum over m chains is divided by the n data rows: the negative phase is weighted by m/n instead of one."""
+    """The sum over m chains is divided by the n data rows: the negative phase is weighted by m/n instead of
+    one."""
 
     def chain_weight(self, n: int, m: int) -> float:
         return 1.0 / n
@@ -738,7 +747,8 @@ class ChainsWeightedByRows(Machine):
 
 @_mistake
 class RowsWeightedByChains(Machine):
-    """The sum over n data rows is divided by the m chains: the positive phase is weighted by n/m instead of one."""
+    """The sum over n data rows is divided by the m chains: the positive phase is weighted by n/m instead of
+    one."""
 
     def data_weight(self, n: int, m: int) -> float:
         return 1.0 / m
@@ -746,7 +756,8 @@ class RowsWeightedByChains(Machine):
 
 @_mistake
 class DividedByBatchSize(Machine):
-    """Sums over rows are divided by the configured batch size, not by the rows at hand: a short batch counts less."""
+    """Sums over rows are divided by the configured batch size, not by the rows at hand: a short batch
+    counts less."""
 
     def data_weight(self, n: int, m: int) -> float:
         return 1.0 / (self.batch_size or n)
@@ -863,7 +874,8 @@ class StatesUnweighted(Machine):
 
 @_mistake
 class MoveBeforeWeight(Machine):
-    """The chain is moved to the new temperature before the weight is taken: order of move and weight swapped."""
+    """The chain is moved to the new temperature before the weight is taken: order of move and weight
+    swapped."""
 
     def ais_log_weights(self, theta: RBM, base: Array, betas: Array, chains: int, rng: Any) -> Array:
         v, log_w = self.start(base, chains, rng), np.zeros(chains)
@@ -923,7 +935,8 @@ class FirstWeightSkipped(Machine):
 
 @_mistake
 class BetaOutsideSoftplus(Machine):
-    """beta multiplies the softplus of the hidden input instead of the input: another path of laws than is sampled."""
+    """beta multiplies the softplus of the hidden input instead of the input: another path of laws than is
+    sampled."""
 
     def log_annealed(self, theta: RBM, base: Array, beta: float, v: Array) -> Array:
         visible = v @ ((1 - beta) * base + beta * theta.b)

@@ -56,8 +56,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
-    from .adapters import TargetError, adapt, load
+    from .adapters import adapt, load
     from .engine import audit
+    from .plain import TargetError
     from .protocol import QUANTITIES
     from .training import digits, examine
 
@@ -93,19 +94,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_writable(file: str | None) -> None:
-    from .adapters import TargetError
+    from .plain import TargetError
 
     if file and file != "-" and (Path(file).is_dir() or not os.access(Path(file).parent, os.W_OK)):
         raise TargetError(f"{file} cannot be written")
 
 
 def _pairs(flag: str, given: Sequence[str]) -> dict[str, str]:
-    from .adapters import TargetError
+    from .plain import TargetError
 
     bad = [text for text in given if "=" not in text]
     if bad:
         raise TargetError(f"{flag} {bad[0]}: NAME=VALUE is wanted")
-    return dict(text.split("=", 1) for text in given)  # type: ignore[misc]
+    return dict(text.split("=", 1) for text in given)
 
 
 def as_json(report: Any, training: Any = None) -> dict[str, Any]:
@@ -172,15 +173,15 @@ def _print_training(console: Any, training: Any) -> None:
     )
     console.print(f"  log Z = {t.log_partition:.6f}")
     console.print(
-        f"  log-likelihood per row: train {t.train_log_likelihood:.4f}, valid {t.valid_log_likelihood:.4f} nats "
-        f"(independent units: {t.independent_units:.4f})"
+        f"  log-likelihood per row: train {t.train_log_likelihood:.4f}, "
+        f"valid {t.valid_log_likelihood:.4f} nats (independent units: {t.independent_units:.4f})"
     )
     if t.short_batch:
         s = t.short_batch
         console.print(
             f"  last batch of {s['rows']} rows beside {s['chains']} chains: its expected update is off by "
             f"{s['norm_measured_error']:.3f} in norm ({s['runs']} runs; unequal weights predict "
-            f"{s['norm_predicted_error']:.3f}), where the exact gradient has norm {s['norm_exact_gradient']:.3f}"
+            f"{s['norm_predicted_error']:.3f}), the exact gradient has norm {s['norm_exact_gradient']:.3f}"
         )
 
 

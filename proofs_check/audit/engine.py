@@ -6,13 +6,13 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
-from .catalogue import MISTAKES, Machine, name_of
+from .catalogue import MISTAKES, name_of
 from .protocol import Declares, offered
 from .quantities import TABLE, Blocks, Case, Quantity
 from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
@@ -20,7 +20,8 @@ from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
 RUNS = 4000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""
 ERROR = 1e-11
-"""Probability that a right quantity fails on one case by chance: all cases of an audit together stay below 1e-9."""
+"""Probability that a right quantity fails on one case by chance: all cases of an audit together stay below
+1e-9."""
 ROUNDING = {"float64": 1e-10, "float32": 2e-5}
 
 
@@ -146,7 +147,8 @@ def _asked(adapter: Any, case: Case) -> bool:
 
 
 def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
-    """Return what the adapter gives on a case, in exact expectation over its randomness where that can be had."""
+    """Return what the adapter gives on a case, in exact expectation over its randomness where that can be
+    had."""
 
     def run() -> Blocks:
         adapter.batch_size = case.batch_size
@@ -188,7 +190,8 @@ def _last_line(error: BaseException) -> str:
 
 
 def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured:
-    """Return means of many runs, and the radius of their empirical-Bernstein intervals (Maurer and Pontil, 2009)."""
+    """Return means of many runs, and the radius of their empirical-Bernstein intervals (Maurer and Pontil,
+    2009)."""
     if quantity.bound is None:
         return Measured(unmeasured=f"{why}; and without a bound on the values there is no interval")
     rng = np.random.default_rng(0)
@@ -219,7 +222,7 @@ def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured
 # --- comparing
 
 
-@lru_cache(maxsize=None)
+@cache
 def exact(quantity: str, case: Case, declares: Declares) -> Blocks:
     """Return the exact values of a quantity on a case."""
     double = RBM(*(x.astype(np.float64) for x in case.theta))
@@ -285,8 +288,8 @@ def _without_offset(
 # --- naming
 
 
-@lru_cache(maxsize=None)
-def _predicted(mistake: type[Machine], quantity: str, case: Case, declares: Declares) -> Measured:
+@cache
+def _predicted(mistake: Any, quantity: str, case: Case, declares: Declares) -> Measured:
     return _applied(measure(mistake(declares), TABLE[quantity], case), case)
 
 
@@ -303,7 +306,8 @@ def _applied(measured: Measured, case: Case) -> Measured:
 
 
 class Diagnosis(NamedTuple):
-    """The name of a mistake, what it is in words, and the other names that these cases cannot tell from it."""
+    """The name of a mistake, what it is in words, and the other names that these cases cannot tell from
+    it."""
 
     name: str
     words: str
@@ -316,12 +320,13 @@ OVERFLOW = Diagnosis("overflow", "The value overflows: infinity or NaN where the
 def diagnose(
     quantity: Quantity, results: dict[Case, Measured], wrong: Sequence[Case], declares: Declares
 ) -> Diagnosis:
-    """Return the mistake whose values agree with the measured ones on every case, or what else can be said."""
+    """Return the mistake whose values agree with the measured ones on every case, or what else can be
+    said."""
     order = [*wrong, *(case for case in results if case not in set(wrong))]
     applied = {case: _applied(measured, case) for case, measured in results.items()}
     matches = [
         mistake
-        for mistake in MISTAKES
+        for mistake in cast(list[Any], MISTAKES)
         if all(
             _agree(applied[case], _predicted(mistake, quantity.name, case, declares), case, declares)
             for case in order
@@ -338,7 +343,7 @@ def diagnose(
     if all(_agree(results[c], Measured(exact(quantity.name, c, declares)), c, single) for c in wrong):
         words = "The values are right to single precision only (if meant: declare dtype=float32)."
         return Diagnosis("single-precision", words)
-    if any(np.shape(x) != np.shape(expected.get(block)) for block, x in first.blocks.items()):
+    if any(np.shape(x) != np.shape(expected.get(block, ())) for block, x in first.blocks.items()):
         return Diagnosis("shape", "The result has another shape than the quantity.")
     return Diagnosis("unrecognised", "The values are wrong, in a way that is not in the catalogue.")
 
@@ -392,5 +397,6 @@ def _worst(
 def _as_given(case: Case, declares: Declares) -> dict[str, Any]:
     unused = "v chains" if declares.chain == "hidden" else "h chains"
     theta = {name: x.tolist() for name, x in case.theta._asdict().items()}
-    arguments = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in case.given.items()}
+    used = {name: x for name, x in case.given.items() if name != unused}
+    arguments = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in used.items()}
     return {**theta, **arguments, "batch size": case.batch_size, "calls": case.calls}

@@ -1,9 +1,10 @@
 """Plain NumPy and PyTorch classes, understood by shapes and usual names.
 
-A class is built with three visible and two hidden units: its array of six numbers are the weights, whichever way they
-lie, the arrays of three and of two numbers the biases.  Methods go by usual names; where there are several results the
-last counts, as in (inputs, means, samples).  An update either returns three arrays or changes the parameters, by
-learning rate one.  What the names do not tell is said by options: ``--option free_energy=F --option lr=eta``.
+A class is built with three visible and two hidden units: its array of six numbers are the weights,
+whichever way they lie, the arrays of three and of two numbers the biases. Methods go by usual names; where
+there are several results the last counts, as in (inputs, means, samples). An update either returns three
+arrays or changes the parameters, by learning rate one. What the names do not tell is said by options:
+``--option free_energy=F --option lr=eta``.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ NAMES: dict[str, tuple[str, ...]] = {
         "W": "W weights weight w components_ weight_matrix",
         "b": "b bv b_v vb vbias v_bias visible_bias bias_visible bias_v intercept_visible_ a visible_biases",
         "c": "c bh b_h hb hbias h_bias hidden_bias bias_hidden bias_h intercept_hidden_ hidden_biases",
-        "chains": "chains chain persistent_chain persistent particles fantasy fantasy_particles v_chain h_chain state",
+        "chains": "chains chain persistent_chain persistent particles fantasy_particles v_chain h_chain",
         # quantities
         "energy": "energy joint_energy E",
         "free_energy": "free_energy F",
-        "mean_hidden": "mean_hidden propup prop_up hidden_probabilities hidden_probs prob_hidden p_h_given_v",
-        "mean_visible": "mean_visible propdown prop_down visible_probabilities visible_probs prob_visible p_v_given_h",
+        "mean_hidden": "mean_hidden propup prop_up hidden_probabilities hidden_probs p_h_given_v",
+        "mean_visible": "mean_visible propdown prop_down visible_probabilities visible_probs p_v_given_h",
         "sample_hidden": "sample_hidden sample_h sample_h_given_v v_to_h",
         "sample_visible": "sample_visible sample_v sample_v_given_h h_to_v",
         "gibbs_step": "gibbs_step gibbs gibbs_vhv",
@@ -41,7 +42,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "log_likelihood": "log_likelihood log_prob logp",
         "log_likelihood_grad": "log_likelihood_grad exact_gradient gradient",
         "pseudo_log_likelihood": "pseudo_log_likelihood pseudo_likelihood score_samples",
-        "cd_update": "cd_update cd cd_step cd_k contrastive_divergence train_step train_batch train_on_batch update",
+        "cd_update": "cd_update cd cd_step contrastive_divergence train_step train_batch update",
         "pcd_update": "pcd_update pcd pcd_step persistent_cd",
         "ais_log_weights": "ais_log_weights ais_weights",
         "ais_log_partition": "ais_log_partition ais estimate_log_partition",
@@ -92,7 +93,7 @@ class PlainAdapter(Adapter):
         self.target, self.options, self.declares = target, dict(options), declares
         self.methods: dict[str, str] = {}
         self.arguments: dict[tuple[str, str], str | None] = {}
-        self.order = ("W", "b", "c")
+        self.order: tuple[str, ...] = ("W", "b", "c")
         self.accepted = set(inspect.signature(target).parameters)
         self.model = probe = built(self._make, 3, 2)
         self.where = {
@@ -113,7 +114,8 @@ class PlainAdapter(Adapter):
                 )
         if not set(self.methods) - {"train"}:
             raise TargetError(
-                f"{target.__name__} offers nothing under a usual name: say --option QUANTITY=METHOD, or write an adapter"
+                f"{target.__name__} offers nothing under a usual name: say --option QUANTITY=METHOD, "
+                "or write an adapter"
             )
         self._understand_updates(probe)
 
@@ -145,8 +147,8 @@ class PlainAdapter(Adapter):
         found = usual[:1] or ([] if what in self.options else list(fitting))
         if len(found) != 1:
             raise TargetError(
-                f"{'several attributes' if found else 'no attribute'} of {self.target.__name__} with 3 visible and 2 "
-                f"hidden units could be {what}, {size} numbers{': ' + ', '.join(found) if found else ''}; "
+                f"{'several attributes' if found else 'no attribute'} of {self.target.__name__} with 3 visible "
+                f"and 2 hidden units could be {what}, {size} numbers{': ' + ', '.join(found) if found else ''}; "
                 f"say --option {what}=NAME"
             )
         return found[0]
@@ -183,7 +185,7 @@ class PlainAdapter(Adapter):
                 self.order = order if sorted(order) == ["W", "b", "c"] else self.order
             elif not (self._taken(quantity, "lr") or self._taken("", "lr") or self._held("lr")):
                 raise TargetError(
-                    f"{self.methods[quantity]} changes the parameters by an unknown rate: say --option lr=NAME"
+                    f"{self.methods[quantity]} changes parameters by an unknown rate: say --option lr=NAME"
                 )
 
     # --- building

@@ -1,30 +1,30 @@
 """What an implementation may offer to the audit: an adapter has whichever of these methods it can.
 
-All are optional.  What is missing is reported as not covered, never as passed.  ``theta`` is the reference's RBM of
-NumPy arrays, rows are samples, and an update is an RBM of *ascent directions* (to be added to the parameters, learning
-rate one).  ``rng`` stands for a NumPy ``Generator``: pass it on, or leave it where the code draws from module-level
-randomness, which is intercepted.
+All are optional. What is missing is reported as not covered, never as passed. ``theta`` is the reference's
+RBM of NumPy arrays, rows are samples, and an update is an RBM of *ascent directions* (to be added to the
+parameters, learning rate one). ``rng`` stands for a NumPy ``Generator``: pass it on, or leave it where the
+code draws from module-level randomness, which is intercepted.
 
-=====================  =====================================  ==================================================
-quantity               arguments                              returns
-=====================  =====================================  ==================================================
-energy                 theta, v (n, V), h (n, H)              E(v, h) of each row
-free_energy            theta, v                               F(v) of each row, p(v) = exp(-F(v)) / Z
-mean_hidden            theta, v                               p(h_j = 1 | v), (n, H)
-mean_visible           theta, h                               p(v_i = 1 | h), (n, V)
-sample_hidden          theta, v, rng                          a draw of p(h | v)
-sample_visible         theta, h, rng                          a draw of p(v | h)
-gibbs_step             theta, v, rng                          v' of one step v -> h -> v'
-log_partition          theta                                  log Z
-log_likelihood         theta, v                               log p(v) of each row
-log_likelihood_grad    theta, v                               its gradient, an RBM
-pseudo_log_likelihood  theta, v, rng                          sum_i log p(v_i | v_-i), or an unbiased estimate
-cd_update              theta, v, k, rng                       the CD-k direction, an RBM
-pcd_update             theta, v, chains, k, rng               (the PCD-k direction, the chains afterwards)
-ais_log_weights        theta, base, betas, chains, rng        log weights (chains,) with mean weight Z / Z_base
-ais_log_partition      theta, base, betas, chains, rng        the estimate of log Z from that many chains
-train                  rows, hidden, seed                     the parameters after the code's own training
-=====================  =====================================  ==================================================
+=====================  ===============================  =================================================
+quantity               arguments                        returns
+=====================  ===============================  =================================================
+energy                 theta, v (n, V), h (n, H)        E(v, h) of each row
+free_energy            theta, v                         F(v) of each row, p(v) = exp(-F(v)) / Z
+mean_hidden            theta, v                         p(h_j = 1 | v), (n, H)
+mean_visible           theta, h                         p(v_i = 1 | h), (n, V)
+sample_hidden          theta, v, rng                    a draw of p(h | v)
+sample_visible         theta, h, rng                    a draw of p(v | h)
+gibbs_step             theta, v, rng                    v' of one step v -> h -> v'
+log_partition          theta                            log Z
+log_likelihood         theta, v                         log p(v) of each row
+log_likelihood_grad    theta, v                         its gradient, an RBM
+pseudo_log_likelihood  theta, v, rng                    sum_i log p(v_i | v_-i), or an unbiased estimate
+cd_update              theta, v, k, rng                 the CD-k direction, an RBM
+pcd_update             theta, v, chains, k, rng         (the PCD-k direction, the chains afterwards)
+ais_log_weights        theta, base, betas, chains, rng  log weights (chains,), mean weight Z / Z_base
+ais_log_partition      theta, base, betas, chains, rng  the estimate of log Z from that many chains
+train                  rows, hidden, seed               the parameters after the code's own training
+=====================  ===============================  =================================================
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ QUANTITIES = (
 class Declares:
     """What is a matter of choice: declared, it is not a mistake.
 
-    Whether h beside the data, or beside the end of the chain, is a mean or a draw needs no declaration: the expected
-    update is the same.
+    Whether h beside the data, or beside the end of the chain, is a mean or a draw needs no declaration: the
+    expected update is the same.
     """
 
     # of gradients and updates over the n data rows

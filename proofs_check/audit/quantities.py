@@ -1,7 +1,7 @@
 """Each quantity of the protocol: how it is called, what is exact, and the cases that tell mistakes apart.
 
-Draws are compared by how many entries are not binary, and by the expectations of all products of their units: for
-binary units these determine the whole law.
+Draws are compared by how many entries are not binary, and by the expectations of all products of their
+units: for binary units these determine the whole law.
 """
 
 from __future__ import annotations
@@ -249,7 +249,8 @@ def _exact_pcd(case: Case, declares: Declares) -> Blocks:
 
 
 def _exact_hidden_pcd(case: Case, declares: Declares) -> Blocks:
-    """Return the PCD direction of chains that stand at hidden states: h -> v, k times, and on to the next h."""
+    """Return the PCD direction of chains that stand at hidden states: h -> v, k times, and on to the next
+    h."""
     theta, v, k = case.theta, case.given["v"], case.given["k"]
     starts = _one_hot(case.given["h chains"])
     ends = [gibbs_law(theta, visible_law(theta, row), steps=k - 1) for row in starts]

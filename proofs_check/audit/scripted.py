@@ -1,14 +1,16 @@
 """Exact expectations over the randomness of foreign code: every path of its decision tree is run.
 
-A scripted generator stands where the code expects NumPy's (or PyTorch's, or Python's).  Its uniforms are *lazy*: each
-is an interval that a comparison ``u < p`` cuts in two, and the cut is a branch of the tree.  ``enumerate_runs``
-re-runs the function depth-first over all branches, so a mean over its paths is an exact expectation.  Because a lazy
-uniform remembers its interval, a uniform that is used twice, or drawn twice from the same seed, stays the same number.
+A scripted generator stands where the code expects NumPy's (or PyTorch's, or Python's). Its uniforms are
+*lazy*: each is an interval that a comparison ``u < p`` cuts in two, and the cut is a branch of the tree.
+``enumerate_runs`` re-runs the function depth-first over all branches, so a mean over its paths is an exact
+expectation. Because a lazy uniform remembers its interval, a uniform that is used twice, or drawn twice
+from the same seed, stays the same number.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import random
 import sys
@@ -28,7 +30,8 @@ class Unscriptable(Exception):  # noqa: N818 (a limit of the method, not an erro
 
 
 class Script:
-    """One path through the decision tree: which branch was taken at each choice, and with which probability."""
+    """One path through the decision tree: which branch was taken at each choice, and with which
+    probability."""
 
     def __init__(self, prefix: Sequence[int] = ()) -> None:
         self.prefix = tuple(prefix)
@@ -60,7 +63,7 @@ class Script:
         edges = [low, *(min(max(float(cut), low), high) for cut in cuts), high]
         if any(math.isnan(edge) for edge in edges):
             return len(cuts)  # every comparison with NaN is false
-        part = self.choose([(b - a) / (high - low) for a, b in zip(edges, edges[1:], strict=False)])
+        part = self.choose([(b - a) / (high - low) for a, b in itertools.pairwise(edges)])
         self.intervals[uniform] = (edges[part], edges[part + 1])
         return part
 
@@ -94,8 +97,8 @@ def initialising() -> Iterator[None]:
 def enumerate_runs(run: Callable[[], T], *, limit: int = 5000) -> list[tuple[float, T]]:
     """Return (probability, outcome) of every path of ``run``; randomness is patched while it runs.
 
-    Raises: Unscriptable where the code computes with its uniforms, draws from something that is not patched, or
-    has more than ``limit`` paths.
+    Raises: Unscriptable where the code computes with its uniforms, draws from something that is not patched,
+    or has more than ``limit`` paths.
     """
     with _patched() as sources:
         first, outcome = _one_run(run, [], sources)
@@ -253,7 +256,8 @@ class Uniforms(np.lib.mixins.NDArrayOperatorsMixin):
 
 _TORCH_NAMES = {
     "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-    "sub": "subtract", "rsub": "subtract", "mul": "multiply", "rmul": "multiply", "radd": "add", "neg": "negative",
+    "sub": "subtract", "rsub": "subtract", "mul": "multiply", "rmul": "multiply", "radd": "add",
+    "neg": "negative",
 }  # fmt: skip
 
 
@@ -346,7 +350,7 @@ class _Draws:
     def shuffle(self, x: Any) -> None:
         x[...] = self.permutation(x)
 
-    def _located(self, shape: tuple[int, ...], cuts: Sequence[float]) -> Any:
+    def _located(self, shape: tuple[int, ...], cuts: Any) -> Any:
         script = active_script()
         which = self._take(shape)
         return np.array([script.locate(int(u), cuts) for u in which.flat], dtype=np.int64).reshape(shape)
@@ -375,7 +379,8 @@ def _out_of_reach(name: str) -> Callable[..., Any]:
 
 
 def _scripted_kind(base: type) -> type:
-    """Return a subclass of one of NumPy's generators whose draws are scripted and whose others are refused."""
+    """Return a subclass of one of NumPy's generators whose draws are scripted and whose others are
+    refused."""
     refused = {
         name: _out_of_reach(name)
         for name in dir(base)
@@ -440,9 +445,22 @@ class _Torch:
 
 
 _MODULE_DRAWS = (
-    "rand random random_sample ranf sample uniform binomial randint choice permutation shuffle randn normal "
-    "standard_normal seed"
-).split()
+    "rand",
+    "random",
+    "random_sample",
+    "ranf",
+    "sample",
+    "uniform",
+    "binomial",
+    "randint",
+    "choice",
+    "permutation",
+    "shuffle",
+    "randn",
+    "normal",
+    "standard_normal",
+    "seed",
+)
 
 
 def _replacements() -> tuple[list[_Draws], list[tuple[Any, str, Any]]]:

@@ -1,4 +1,5 @@
-"""The audited code's own trained parameters, where they are small enough: what it learnt, in exact numbers."""
+"""The audited code's own trained parameters, where they are small enough: what it learnt, in exact
+numbers."""
 
 from __future__ import annotations
 
@@ -109,10 +110,10 @@ def _trained(quantity: Quantity, theta: RBM, valid: Any) -> Quantity:
 
 
 def short_batch(adapter: Any, theta: RBM, train: Any, *, runs: int = 2000) -> dict[str, float]:
-    """Return how far the mean update of the last, short batch is off, its chains drawn exactly from the model.
+    """Return how far the mean update of a short batch is off, its chains drawn exactly from the model.
 
-    With such chains a right update is unbiased: its expectation is the exact gradient.  The error is measured by
-    running the code; beside it stands (m/n - 1) times the model's statistics, what unequal weights predict.
+    With such chains a right update is unbiased: its expectation is the exact gradient. The error is measured
+    by running the code; unequal weights predict (m/n - 1) times the model's statistics.
     """
     n = len(train) % BATCH or BATCH // 2
     rows, rng = train[len(train) - n :], np.random.default_rng(0)

@@ -1,4 +1,6 @@
-"""Unusual RBMs that are right: the audit must find nothing. ``declares`` holds the conventions they declare."""
+"""Unusual RBMs that are right: the audit must find nothing. ``declares`` holds the conventions they
+declare."""
+# ruff: noqa: NPY002 (as in the wild)
 
 import itertools
 import random
@@ -11,7 +13,8 @@ from scipy.special import expit, logsumexp
 
 
 class HiddenFirst:
-    """Weights (H, V), biases as columns, a persistent chain of hidden samples, each phase over its own rows."""
+    """Weights (H, V), biases as columns, a persistent chain of hidden samples, each phase over its own
+    rows."""
 
     declares = {"chain": "hidden"}  # noqa: RUF012
 
@@ -161,7 +164,8 @@ class RandomFlip:
 
 
 class MovesFirst:
-    """AIS that moves at the *old* temperature before each weight, and once more at the end: unbiased as well."""
+    """AIS that moves at the *old* temperature before each weight, and once more at the end: unbiased as
+    well."""
 
     def __init__(self, nv, nh):
         self.W, self.b, self.c = np.zeros((nv, nh)), np.zeros(nv), np.zeros(nh)

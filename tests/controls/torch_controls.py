@@ -1,4 +1,5 @@
 """Unusual RBMs in PyTorch that are right: the audit must find nothing."""
+# ruff: noqa: N812 (as in the wild)
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +7,8 @@ from torch import nn
 
 
 class AutogradOfFreeEnergies(nn.Module):
-    """Single precision; the update is autograd's of a difference of free energies, with momentum and decay off."""
+    """Single precision; the update is autograd's of a difference of free energies, with momentum and decay
+    off."""
 
     def __init__(self, n_vis, n_hid, lr=0.1, momentum=0.9, weight_decay=1e-4):
         super().__init__()

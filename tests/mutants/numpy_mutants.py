@@ -1,6 +1,8 @@
 """Wrong RBMs in NumPy, as people write them; ``mistake`` is the finding that the audit must report."""
+# ruff: noqa: NPY002 (as in the wild)
 
 import numpy as np
+from scipy import stats
 
 
 def sigmoid(x):
@@ -308,3 +310,22 @@ class MovesTheWeightsFirst(_Script):
         self.W += self.learning_rate * (v0.T @ self.prop_up(v0) - v.T @ self.prop_up(v)) / len(v0)
         self.vbias += self.learning_rate * (v0 - v).mean(0)
         self.hbias += self.learning_rate * (self.prop_up(v0) - self.prop_up(v)).mean(0)
+
+
+class DrawsTheComplementElsewhere(_Script):
+    """Through SciPy, out of the reach of an enumeration."""
+
+    mistake = "inverted-comparison"
+    train_batch = None
+
+    def sample_h(self, v):
+        p = 1 - self.prop_up(v)
+        return stats.bernoulli.rvs(p, size=p.shape)
+
+
+class OneRowIsTooFew(_Script):
+    mistake = "raises"
+
+    def prop_up(self, v):
+        v = np.squeeze(v)
+        return sigmoid(np.array([row @ self.W + self.hbias for row in v]))

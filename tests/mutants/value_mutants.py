@@ -1,4 +1,6 @@
-"""Wrong energies, likelihoods and estimates of log Z; ``mistake`` is the finding that the audit must report."""
+"""Wrong energies, likelihoods and estimates of log Z; ``mistake`` is the finding that the audit must
+report."""
+# ruff: noqa: NPY002 (as in the wild)
 
 import itertools
 

@@ -1,0 +1,174 @@
+"""The audit's machinery: its own right machine passes, its mistakes do not, and its command reports as its schema says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from exactgen.proofs_check.audit import command
+from exactgen.proofs_check.audit.adapters import TargetError, adapt, load
+from exactgen.proofs_check.audit.catalogue import MISTAKES, Machine, name_of
+from exactgen.proofs_check.audit.engine import audit, measure, right
+from exactgen.proofs_check.audit.protocol import QUANTITIES, Adapter, Declares
+from exactgen.proofs_check.audit.quantities import TABLE
+
+ROOT = Path(__file__).parent.parent.parent
+SCHEMA = json.loads((ROOT / "data" / "schemas" / "audit.schema.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("chain", ["visible", "hidden"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_catalogues_right_machine_agrees_with_the_reference(chain: str, reduction: str) -> None:
+    declares = Declares().but(
+        chain=chain, reduction=reduction, negative_visible="mean" if reduction == "sum" else "sample"
+    )
+    report = audit(Machine(declares))
+    assert report.findings == []
+    assert set(report.right) == set(QUANTITIES) == set(TABLE)
+    assert not report.notes
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda kind: name_of(kind))
+def test_every_mistake_is_wrong_somewhere(mistake: type[Machine]) -> None:
+    declares = Declares()
+    assert mistake.__doc__
+    assert any(
+        not right(quantity, case, measure(mistake(), quantity, case), declares)
+        for quantity in TABLE.values()
+        for case in quantity.cases
+        if not case.single
+    )
+
+
+def test_what_is_not_offered_is_not_covered() -> None:
+    class MeansOnly(Adapter):
+        mean_hidden = staticmethod(Machine().mean_hidden)
+
+    report = audit(MeansOnly())
+    assert report.right == ["mean_hidden"]
+    assert set(report.not_covered) == set(QUANTITIES) - {"mean_hidden"}
+    assert report.verdict == "0 findings; 1 quantities right; 14 not covered"
+
+
+def test_a_constant_in_the_free_energy_is_a_convention() -> None:
+    class Shifted(Adapter):
+        def free_energy(self, theta: Any, v: Any) -> Any:
+            return Machine().free_energy(theta, v) + 2.5
+
+    report = audit(Shifted())
+    assert report.findings == []
+    assert "constant" in report.notes[0]
+
+
+def test_statistical_comparison_without_a_bound_is_not_covered() -> None:
+    class Noisy(Adapter):
+        def free_energy(self, theta: Any, v: Any) -> Any:
+            return Machine().free_energy(theta, v) + np.random.randn(len(v))  # noqa: NPY002
+
+    report = audit(Noisy(), only=["free_energy"])
+    assert report.right == []
+    assert "no interval" in report.not_covered["free_energy"]
+
+
+# --- the command
+
+
+def _run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    return command.run(parser.parse_args(["audit", *words]))
+
+
+def _file(tmp_path: Path, body: str) -> str:
+    file = tmp_path / "foreign.py"
+    file.write_text(body, "utf-8")
+    return f"{file}:Foreign"
+
+
+GOOD = """
+import numpy as np
+class Foreign:
+    def __init__(self, nv, nh):
+        self.W, self.b, self.c = np.zeros((nv, nh)), np.zeros(nv), np.zeros(nh)
+    def energy(self, v, h):
+        return -((v @ self.W) * h).sum(1) - v @ self.b - h @ self.c
+"""
+
+
+def test_clean_is_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(_file(tmp_path, GOOD)) == 0
+    assert "0 findings; 1 quantities right; 14 not covered" in capsys.readouterr().out
+
+
+def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = (
+        GOOD.replace("- v @ self.b", "+ v @ self.b")
+        + "    def free_energy(self, v):\n        raise KeyError('x')\n"
+    )
+    file = tmp_path / "report.json"
+    assert _run(_file(tmp_path, wrong), "--json", str(file)) == 1
+    printed = capsys.readouterr().out
+    report = json.loads(file.read_text("utf-8"))
+    jsonschema.validate(report, SCHEMA)
+    assert [(f["name"], f["quantity"]) for f in report["findings"]] == [
+        ("bias-of-wrong-sign", "energy"),
+        ("raises", "free_energy"),
+    ]
+    assert report["findings"][1]["actual"] == "KeyError: 'x'"
+    assert "the wrong sign" in printed
+    theta = report["findings"][0]["given"]
+    v, h = np.array(theta["v"]), np.array(theta["h"])
+    row = int(report["findings"][0]["entry"].strip("[]"))
+    by_hand = (
+        -v[row] @ np.array(theta["W"]) @ h[row]
+        - v[row] @ np.array(theta["b"])
+        - h[row] @ np.array(theta["c"])
+    )
+    assert report["findings"][0]["expected"] == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "message"),
+    [
+        ("class Other: pass", (), "no class 'Foreign'; it has Other"),
+        ("import nowhere_at_all", (), "cannot be imported: ModuleNotFoundError"),
+        ("def f(:", (), "cannot be imported: SyntaxError"),
+        ("class Foreign:\n    def __init__(self, nv, nh):\n        1 / 0", (), "raises while it is built"),
+        ("class Foreign:\n    def __init__(self, nv, nh):\n        pass", (), "could be W"),
+        (GOOD.replace("energy", "nothing_usual"), (), "offers nothing under a usual name"),
+        (GOOD, ("--option", "free_energy=F"), "no method 'F'"),
+        (GOOD, ("--option", "colour=F"), "unknown option colour"),
+        (GOOD, ("--declare", "reduction=median"), "one of mean, sum is wanted"),
+        (GOOD, ("--declare", "taste=good"), "cannot declare 'taste'"),
+        (GOOD, ("--declare", "reduction"), "NAME=VALUE is wanted"),
+        (GOOD, ("--only", "entropy"), "one of energy"),
+        (GOOD, ("--json", "/nowhere/at/all.json"), "cannot be written"),
+        (GOOD + "    def cd(self, v):\n        pass\n", (), "unknown rate"),
+        (GOOD, ("--train", "digits"), "no training of its own"),
+    ],
+)
+def test_wrong_usage_is_two_with_a_clear_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, words: tuple[str, ...], message: str
+) -> None:
+    assert _run(_file(tmp_path, body), *words) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["nonsense", "no.such.module:X", "no_such_file.py:X", ":X", "json:"])
+def test_targets_that_are_none(target: str) -> None:
+    with pytest.raises(TargetError, match="target|cannot be imported|not a file"):
+        load(target)
+
+
+def test_options_name_what_is_unusual(tmp_path: Path) -> None:
+    body = GOOD.replace("energy", "cost").replace("self.b", "self.q").replace("self.c", "self.r")
+    kind = load(_file(tmp_path, body))
+    report = audit(adapt(kind, options={"energy": "cost"}, declares={}))
+    assert report.right == ["energy"]
