@@ -134,28 +134,12 @@ def cd_contrasts_the_data_with_k_gibbs_steps(impl: Implementation, case: tuple[R
             agree(a, e, f"expected step in {name}, k={steps_more}", rtol=1e-9)
 
 
-def one_step_is_accurate(impl: Implementation, case: RBMLaw) -> None:
-    """As printed: one Gibbs step from the data estimates the model's expectations well enough.
-
-    Read as: every unit's mean to within a tenth of its range.
-    """
-    own = brute.numbers(case.theta)
-    v = brute.states(own.b.size)
-    estimate = to_numpy(impl.gibbs_law(case.theta, case.law, steps=1)) @ v
-    agree(estimate, np.exp(brute.log_visible(own)) @ v, "mean of v after one step", rtol=0, atol=0.1)
-
-
 @check(
     "BA.sec2.2a",
     of=(gibbs,),
     cases=rbm_laws(max_visible=1, max_hidden=2, saturation=4.0) | rbm_laws(saturation=4.0),
     examples=60,
     evidence=at_rate("lambda_2^k in k, lambda_2 the second eigenvalue of the Gibbs kernel"),
-    printed=one_step_is_accurate,
-    correction=(
-        "no fixed k is accurate for every model: |E_k f - E f| <= lambda_2^k sqrt(chi^2(data || p) Var_p f), "
-        "and lambda_2 -> 1 as couplings grow; the k needed grows like 1 / log(1 / lambda_2)"
-    ),
     mutants={
         "the chain does not move": {"gibbs_law": lambda theta, law, *, steps: law},
         "one step whatever k": {
@@ -169,7 +153,11 @@ def one_step_is_accurate(impl: Implementation, case: RBMLaw) -> None:
     },
 )
 def bias_of_k_steps_decays_with_the_second_eigenvalue(impl: Implementation, case: RBMLaw) -> None:
-    """The kernel is reversible with eigenvalues in [0, 1]: the bias obeys its spectral bound."""
+    """The bias obeys the spectral bound |E_k f - E f| <= lambda_2^k sqrt(chi^2(data || p) Var_p f).
+
+    That is how far "few steps are enough" can be computed: enough at couplings for which lambda_2 is small, and no
+    fixed k for all of them, since lambda_2 tends to one as they grow.  That k = 1 is enough in practice is left open.
+    """
     own, law = brute.numbers(case.theta), to_numpy(case.law).astype(float)
     p, v = np.exp(brute.log_visible(own)), brute.states(own.b.size)
     chi = np.sqrt(np.sum((law - p) ** 2 / p))
