@@ -155,8 +155,9 @@ def cd_contrasts_the_data_with_k_gibbs_steps(impl: Implementation, case: tuple[R
 def bias_of_k_steps_decays_with_the_second_eigenvalue(impl: Implementation, case: RBMLaw) -> None:
     """The bias obeys the spectral bound |E_k f - E f| <= lambda_2^k sqrt(chi^2(data || p) Var_p f).
 
-    That is how far "few steps are enough" can be computed: enough at couplings for which lambda_2 is small, and no
-    fixed k for all of them, since lambda_2 tends to one as they grow.  That k = 1 is enough in practice is left open.
+    That is how far "few steps are enough" can be computed: enough at couplings for which lambda_2 is
+    small, and no fixed k for all of them, since lambda_2 tends to one as they grow.  That k = 1 is enough
+    in practice is not covered.
     """
     own, law = brute.numbers(case.theta), to_numpy(case.law).astype(float)
     p, v = np.exp(brute.log_visible(own)), brute.states(own.b.size)
