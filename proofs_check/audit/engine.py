@@ -17,7 +17,7 @@ from .protocol import Declares, offered
 from .quantities import TABLE, Blocks, Case, Quantity
 from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
 
-RUNS = 4000
+RUNS = 3000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""
 ERROR = 1e-11
 """Probability that a right quantity fails on one case by chance: all cases of an audit together stay below

@@ -146,10 +146,10 @@ class PlainAdapter(Adapter):
         usual = [n for n in self._names(what) if n in fitting]
         found = usual[:1] or ([] if what in self.options else list(fitting))
         if len(found) != 1:
+            candidates = f"several attributes ({', '.join(found)})" if found else "no attribute"
             raise TargetError(
-                f"{'several attributes' if found else 'no attribute'} of {self.target.__name__} with 3 visible "
-                f"and 2 hidden units could be {what}, {size} numbers{': ' + ', '.join(found) if found else ''}; "
-                f"say --option {what}=NAME"
+                f"{candidates} of {self.target.__name__} with 3 visible and 2 hidden units could be {what}, "
+                f"{size} numbers; say --option {what}=NAME"
             )
         return found[0]
 

@@ -444,23 +444,12 @@ class _Torch:
         return in_place
 
 
+# fmt: off
 _MODULE_DRAWS = (
-    "rand",
-    "random",
-    "random_sample",
-    "ranf",
-    "sample",
-    "uniform",
-    "binomial",
-    "randint",
-    "choice",
-    "permutation",
-    "shuffle",
-    "randn",
-    "normal",
-    "standard_normal",
-    "seed",
+    "rand", "random", "random_sample", "ranf", "sample", "uniform", "binomial", "randint", "choice",
+    "permutation", "shuffle", "randn", "normal", "standard_normal", "seed",
 )
+# fmt: on
 
 
 def _replacements() -> tuple[list[_Draws], list[tuple[Any, str, Any]]]:

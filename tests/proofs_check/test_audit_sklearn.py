@@ -42,7 +42,7 @@ def test_one_finding_and_the_rest_is_right(report: Report) -> None:
 
 
 def test_its_numbers_by_hand(report: Report) -> None:
-    """The negative phase, summed over states by plain loops, enters with weight m/n where it should have one."""
+    """The negative phase, summed over states by plain loops, enters with weight m/n instead of one."""
     finding = report.findings[0]
     given = finding.given
     W, b, c = given["W"], given["b"], given["c"]
@@ -77,7 +77,7 @@ def test_equal_numbers_of_rows_and_chains_are_right() -> None:
 
 
 def test_partial_fit_on_more_rows_than_chains_runs_away() -> None:
-    """With 100 rows a call and the default ten chains the negative phase counts a tenth: nothing holds the weights."""
+    """With 100 rows a call and the default ten chains, the negative phase counts a tenth."""
     rows, _ = digits("digits", None)
     learnt = {}
     for batch_size in (100, 10):
