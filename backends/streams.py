@@ -49,6 +49,8 @@ def as_stream(rng: Rng, *, like: Array) -> Stream:
     Raises: TypeError for anything else, None included: randomness is an argument with meaning.  ValueError
     for a negative int, and for a native stream of another backend or device than ``like``.
     """
+    if type(rng) is HostStream:  # asking whether it is a Stream takes as long as drawing from it
+        return rng
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool):
         if rng < 0:
             raise ValueError(f"rng must be a non-negative int to serve as a seed, got {rng}")
