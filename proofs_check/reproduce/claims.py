@@ -1,0 +1,331 @@
+"""The experimental claims of [AO] section 3 as statistics of measured models, and a verdict on each.
+
+A verdict is about what a random search of this size can tell: ``confirmed`` or ``contradicted`` at an error
+probability of at most ``ERROR`` (one-sided, per claim), else ``undecided``.  Nothing is assumed of the laws of the
+numbers: p-values are of permutations, limits of resampled models, of a fixed stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Model: TypeAlias = Mapping[str, Any]
+Models: TypeAlias = Mapping[str, Sequence[Model]]  # of one data set, by kind
+Numbers: TypeAlias = NDArray[np.float64]
+
+ERROR = 0.01
+DEEP = ("srbm", "ae", "aeri")
+_BINS = np.linspace(200, 2020, 9)  # number of parameters: eight equal ranges
+_ROUNDS = 9_999
+
+
+class Verdict(NamedTuple):
+    """What the models say about a claim."""
+
+    claim: str  # the id of its experiment
+    says: str
+    data: str
+    verdict: str  # confirmed, contradicted, undecided
+    evidence: dict[str, float]
+
+
+def verdicts(claim: str, data: str, models: Models, baselines: Mapping[str, float]) -> list[Verdict]:
+    """Return the verdicts on the claims of an experiment (AO.exp1 ... AO.exp7) on one data set."""
+    return [Verdict(claim, says, data, *found) for says, found in _CLAIMS[claim](models, baselines)]
+
+
+def kinds_of(claim: str) -> tuple[str, ...]:
+    """Return the kinds of models that a claim is about."""
+    return _KINDS[claim]
+
+
+# --- orderings at equal size ------------------------------------------------------------------------------
+
+Found: TypeAlias = tuple[str, dict[str, float]]
+
+
+def best_is_better(models: Models, one: str, other: str, score: str = "valid") -> Found:
+    """Judge "the best of one kind is above the best of the other, of the same size".
+
+    Models are put into ranges of size.  The statistic is the mean over ranges of the difference between the
+    best of either kind; under the null hypothesis labels are exchangeable within a range, which takes care
+    of there being more of one kind.
+    """
+    return _permuted(models, one, other, score, lambda a, b: float(a.max() - b.max()), "mean_gap_of_best")
+
+
+def typical_is_better(models: Models, one: str, other: str, score: str = "valid") -> Found:
+    """Judge "a model of one kind is above one of the other, of the same size, more often than not"."""
+
+    def wins(a: Numbers, b: Numbers) -> float:
+        return float(np.mean(np.sign(a[:, None] - b)))
+
+    return _permuted(models, one, other, score, wins, "wins_minus_losses")
+
+
+def _permuted(
+    models: Models,
+    one: str,
+    other: str,
+    score: str,
+    statistic: Callable[[Numbers, Numbers], float],
+    name: str,
+) -> Found:
+    strata = [
+        (a, b) for a, b in zip(_by_size(models[one], score), _by_size(models[other], score), strict=True)
+    ]
+    strata = [(a, b) for a, b in strata if len(a) and len(b)]
+    if not strata:
+        return "undecided", {"ranges": 0.0}
+    each = [statistic(a, b) for a, b in strata]
+    rng, found = np.random.default_rng(1), np.mean(each)
+    null = np.empty(_ROUNDS)
+    for k in range(_ROUNDS):
+        shuffled = (rng.permutation(np.concatenate(pair)) for pair in strata)
+        null[k] = np.mean(
+            [statistic(x[: len(a)], x[len(a) :]) for x, (a, _) in zip(shuffled, strata, strict=True)]
+        )
+    p_above, p_below = (
+        (1 + np.sum(null >= found)) / (_ROUNDS + 1),
+        (1 + np.sum(null <= found)) / (_ROUNDS + 1),
+    )
+    evidence = {
+        "ranges": float(len(strata)),
+        "ranges_won": float(np.sum(np.array(each) > 0)),
+        name: float(found),
+        "p_above": float(p_above),
+        "p_below": float(p_below),
+    }
+    return _decide(p_above, p_below), evidence
+
+
+def _by_size(models: Iterable[Model], score: str) -> list[Numbers]:
+    models = list(models)
+    place = np.digitize([m["parameters"] for m in models], _BINS)
+    return [np.array([m[score] for m, at in zip(models, place, strict=True) if at == k]) for k in range(10)]
+
+
+def _decide(p_for: float, p_against: float) -> str:
+    return "confirmed" if p_for <= ERROR else "contradicted" if p_against <= ERROR else "undecided"
+
+
+# --- bounds and predictors --------------------------------------------------------------------------------
+
+
+def predicts(models: Iterable[Model], predictor: str, score: str, *, least: float) -> Found:
+    """Judge "the one predicts the other": a rank correlation of at least ``least``."""
+    a, b = _columns(models, predictor, score)
+    rng = np.random.default_rng(2)
+    samples = rng.integers(len(a), size=(2_000, len(a)))
+    rho = np.array([spearman(a[rows], b[rows]) for rows in samples])
+    low, high = np.quantile(rho, [ERROR, 1 - ERROR])
+    evidence = {
+        "rank_correlation": spearman(a, b),
+        "lower_limit": float(low),
+        "upper_limit": float(high),
+        "median_gap": float(np.median(a - b)),
+        "median_absolute_gap": float(np.median(np.abs(a - b))),
+    }
+    return "confirmed" if low >= least else "contradicted" if high < least else "undecided", evidence
+
+
+def lies_above(models: Iterable[Model], bound: str, score: str, *, share: float) -> Found:
+    """Judge "the bound lies above", in a share of at least ``share`` of all models: an exact binomial test."""
+    from scipy.stats import binom
+
+    a, b = _columns(models, bound, score)
+    above, n = int(np.sum(a >= b)), len(a)
+    p_for, p_against = binom.sf(above - 1, n, share), binom.cdf(above, n, share)
+    evidence = {
+        "models": float(n),
+        "above": float(above),
+        "p_above": float(p_for),
+        "p_below": float(p_against),
+    }
+    return _decide(p_for, p_against), evidence
+
+
+def is_nearer(models: Iterable[Model], one: str, other: str, score: str) -> Found:
+    """Judge "one is a better estimate of the score than the other": an exact sign test of the distances."""
+    from scipy.stats import binom
+
+    models = list(models)
+    a, b = _columns(models, one, score)
+    c, _ = _columns(models, other, score)
+    near, far = np.abs(a - b), np.abs(c - b)
+    wins, n = int(np.sum(near < far)), int(np.sum(near != far))
+    p_for, p_against = binom.sf(wins - 1, n, 0.5), binom.cdf(wins, n, 0.5)
+    evidence = {
+        "models": float(n),
+        "nearer": float(wins),
+        "median_distance": float(np.median(near)),
+        "median_distance_other": float(np.median(far)),
+        "rank_correlation": spearman(a, b),
+        "rank_correlation_other": spearman(c, b),
+        "p_for": float(p_for),
+        "p_against": float(p_against),
+    }
+    return _decide(p_for, p_against), evidence
+
+
+def gap_is_wider(wide: Iterable[Model], narrow: Iterable[Model], bound: str, score: str) -> Found:
+    """Judge "the bound is more optimistic for the first models": a permutation test of rank sums."""
+    from scipy.stats import mannwhitneyu
+
+    gaps = [np.subtract(*_columns(models, bound, score)) for models in (wide, narrow)]
+    p_for, p_against = (mannwhitneyu(*gaps, alternative=side).pvalue for side in ("greater", "less"))
+    evidence = {
+        "median_gap": float(np.median(gaps[0])),
+        "median_gap_other": float(np.median(gaps[1])),
+        "p_wider": float(p_for),
+        "p_narrower": float(p_against),
+    }
+    return _decide(p_for, p_against), evidence
+
+
+def spearman(a: Numbers, b: Numbers) -> float:
+    """Return the rank correlation, ties sharing their mean rank; zero where all of one are equal."""
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(x) - (len(x) + 1) / 2 for x in (a, b)]
+    scale = np.sqrt(np.sum(ranks[0] ** 2) * np.sum(ranks[1] ** 2))
+    return float(ranks[0] @ ranks[1] / scale) if scale else 0.0
+
+
+def _columns(models: Iterable[Model], *names: str) -> tuple[Numbers, ...]:
+    models = list(models)
+    return tuple(np.array([m[name] for m in models], dtype=np.float64) for name in names)
+
+
+# --- the claims -------------------------------------------------------------------------------------------
+
+Judged: TypeAlias = list[tuple[str, Found]]
+
+
+def _exp1(models: Models, _: Mapping[str, float]) -> Judged:
+    return [
+        (
+            "the best stacked RBM beats the best single RBM of equal size",
+            best_is_better(models, "srbm", "rbm"),
+        ),
+        ("a stacked RBM beats a single RBM of equal size", typical_is_better(models, "srbm", "rbm")),
+    ]
+
+
+def _exp2(models: Models, baselines: Mapping[str, float]) -> Judged:
+    names = {"rbm": "single RBM", "srbm": "stacked RBM", "ae": "vanilla auto-encoder", "aeri": "AERI"}
+    pairs = [("aeri", "srbm"), ("srbm", "ae"), ("aeri", "ae"), ("ae", "rbm"), ("aeri", "rbm")]
+    judged = []
+    for one, other in pairs:
+        what = f"{names[one]} beats the {{}}{names[other]} of equal size"
+        judged.append(("the best " + what.format("best "), best_is_better(models, one, other)))
+        judged.append(
+            ("any " + what.format("").replace("the ", "any "), typical_is_better(models, one, other))
+        )
+    best = np.array([max(m["valid"] for m in models[kind]) for kind in models])
+    bounded = bool(np.all(best > baselines["bernoulli"]) and np.all(best < baselines.get("perfect", 0.0)))
+    evidence = {f"best_{kind}": float(value) for kind, value in zip(models, best, strict=True)}
+    judged.append(
+        (
+            "the best model of every class beats independent bits, none the perfect model",
+            ("confirmed" if bounded else "contradicted", {**evidence, **baselines}),
+        )
+    )
+    return judged
+
+
+def _exp3(models: Models, _: Mapping[str, float]) -> Judged:
+    what = "the training bound predicts the training log-likelihood (rank correlation 0.8) of {}"
+    return [
+        (what.format(name), predicts(models[kind], "bound_train", "train", least=0.8))
+        for kind, name in (("srbm", "stacked RBMs"), ("aeri", "AERIs"))
+    ]
+
+
+def _exp4(models: Models, _: Mapping[str, float]) -> Judged:
+    return [
+        (
+            "the bound of a single RBM is above its log-likelihood, always",
+            _always(models["rbm"], "bound_train", "train"),
+        ),
+        (
+            "the bound is more optimistic for single RBMs than for stacked ones",
+            gap_is_wider(models["rbm"], models["srbm"], "bound_train", "train"),
+        ),
+    ]
+
+
+def _exp5(models: Models, _: Mapping[str, float]) -> Judged:
+    deep = _of(models, DEEP)
+    return [
+        (
+            "the training bound is above the validation log-likelihood of 19 in 20 deep models",
+            lies_above(deep, "bound_train", "valid", share=0.95),
+        ),
+        (
+            "the training bound rises with the validation log-likelihood (rank correlation 0.8)",
+            predicts(deep, "bound_train", "valid", least=0.8),
+        ),
+    ]
+
+
+def _exp6(models: Models, _: Mapping[str, float]) -> Judged:
+    deep = _of(models, DEEP)
+    return [
+        (
+            "the validation bound is nearer to the validation log-likelihood than the training bound",
+            is_nearer(deep, "bound_valid", "bound_train", "valid"),
+        ),
+        (
+            "the validation bound predicts the validation log-likelihood (rank correlation 0.8)",
+            predicts(deep, "bound_valid", "valid", least=0.8),
+        ),
+    ]
+
+
+def _exp7(models: Models, _: Mapping[str, float]) -> Judged:
+    return [
+        (
+            "one draw per datum suffices: its estimate ranks as the bound does (rank correlation 0.95)",
+            predicts(_of(models, DEEP), "estimate_train", "bound_train", least=0.95),
+        )
+    ]
+
+
+def _always(models: Iterable[Model], bound: str, score: str) -> Found:
+    a, b = _columns(models, bound, score)
+    evidence = {
+        "models": float(len(a)),
+        "least_gap": float(np.min(a - b)),
+        "median_gap": float(np.median(a - b)),
+    }
+    return "confirmed" if bool(np.all(a >= b - 1e-9 * np.abs(b))) else "contradicted", evidence
+
+
+def _of(models: Models, kinds: Iterable[str]) -> list[Model]:
+    return [model for kind in kinds for model in models[kind]]
+
+
+_CLAIMS = {
+    "AO.exp1": _exp1,
+    "AO.exp2": _exp2,
+    "AO.exp3": _exp3,
+    "AO.exp4": _exp4,
+    "AO.exp5": _exp5,
+    "AO.exp6": _exp6,
+    "AO.exp7": _exp7,
+}
+_KINDS = {
+    "AO.exp1": ("rbm", "srbm"),
+    "AO.exp2": ("rbm", *DEEP),
+    "AO.exp3": ("srbm", "aeri"),
+    "AO.exp4": ("rbm", "srbm"),
+    "AO.exp5": DEEP,
+    "AO.exp6": DEEP,
+    "AO.exp7": DEEP,
+}
+EXPERIMENTS = tuple(_CLAIMS)
