@@ -10,6 +10,7 @@ The iteration stops on the certificate over *all* states, whatever the quadratic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ...backends.arrays import Array, array_namespace, from_numpy, to_numpy
@@ -29,7 +30,7 @@ from .incorporation import Marginal, certify, expectation_maximisation, log_like
 # They decide on time, never on the result.
 _EM_STEPS = 32  # before Newton's method
 _KEPT = 0.1  # states that EM has left this part of a uniform law's mass
-_ADDED = 128  # states that enter at each step, those with the largest g first
+_ADDED = 128  # states that may enter at each step, those with the largest g first
 _CHOSEN = 4096  # states at most at the first step
 
 
@@ -53,24 +54,21 @@ def best_marginal(
     found = expectation_maximisation(
         p, uniform, weights=weights, tolerance=tolerance, most_steps=min(_EM_STEPS, most_steps)
     )
-    em, some = found.Q, weights > 0
+    em, log_em = found.Q, log_mixture(p, found.Q)[:, None]
+    base, single = xp.ones_like(em[:1]), xp.zeros_like(em)  # Q is base times em, plus single
     states = _largest(em, above=_KEPT / p.states, most=_CHOSEN)
-    log_columns = xp.concat([log_mixture(p, em)[:, None], _columns(p, states)], axis=1)
-    mass = xp.concat([xp.ones_like(em[:1]), xp.zeros_like(em[: len(states)])])
     while found.gap > tolerance and found.steps < most_steps:
-        known = set(states)
-        new = [h for h in _largest(found.g, above=1.0, most=_ADDED + len(states)) if h not in known][:_ADDED]
-        states = states + new
-        log_columns = xp.concat([log_columns, _columns(p, new)], axis=1)
-        mass = xp.concat([mass, xp.zeros_like(em[: len(new)])])
-        log_p = xp.where(some, log_mixture(p, found.Q), xp.zeros_like(p.top))
-        ratio = xp.where(some[:, None], xp.exp(log_columns - log_p[:, None]), xp.zeros_like(log_columns))
-        mass = _newton_step(ratio, mass, weights)
-        keep = [k for k, m in enumerate(to_numpy(mass).tolist()) if m > 0 or k == 0]
-        at = xp.asarray(keep, dtype=xp.int64, device=mass.device)
-        mass, log_columns = xp.take(mass, at), xp.take(log_columns, at, axis=1)
-        states = [states[k - 1] for k in keep[1:]]
-        found = certify(p, _law(em, mass, states), weights=weights, steps=found.steps + 1)
+        at = xp.asarray(states, dtype=xp.int64, device=em.device)
+        log_columns = xp.concat([log_em, columns(p, at)], axis=1)
+        # Data of weight zero do not count, and may be impossible.
+        log_p = xp.where(weights > 0, log_mixture(p, found.Q), xp.full_like(p.top, math.inf))
+        ratio = xp.exp(log_columns - log_p[:, None])
+        mass = _newton_step(ratio, xp.concat([base, xp.take(single, at)]), weights)
+        base, single = mass[:1], _spread(mass[1:], states, like=em)
+        Q = base * em + single
+        found = certify(p, Q / xp.sum(Q), weights=weights, steps=found.steps + 1)
+        kept = xp.where(single > 0, xp.full_like(em, math.inf), found.g)
+        states = _largest(kept, above=1.0, most=_ADDED + len(states))
     return found
 
 
@@ -181,15 +179,8 @@ def _largest(x: Array, *, above: float, most: int) -> list[int]:
     return [int(k) for k in at[(-values[at]).argsort()[:most]]]
 
 
-def _columns(p: Likelihoods, states: list[int]) -> Array:
-    xp = array_namespace(p.s)
-    return columns(p, xp.asarray(states, dtype=xp.int64, device=p.s.device))
-
-
-def _law(base: Array, mass: Array, states: list[int]) -> Array:
-    """Return the law with the first mass spread as ``base`` is, the others on single states."""
-    xp = array_namespace(base, mass)
-    single = to_numpy(xp.zeros_like(base))
-    single[states] = to_numpy(mass)[1:]
-    law = mass[0] * base + from_numpy(single, like=base)
-    return law / xp.sum(law)
+def _spread(values: Array, states: list[int], *, like: Array) -> Array:
+    """Return a table of zeros but for these values at these states."""
+    table = to_numpy(array_namespace(like).zeros_like(like))
+    table[states] = to_numpy(values)
+    return from_numpy(table, like=like)

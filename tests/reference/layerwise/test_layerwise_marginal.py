@@ -139,10 +139,10 @@ def test_em_meets_the_certificate(arr):
     for A, w in (FLAT, CORNER, IDENTITY):
         uniform = np.full(A.shape[1], 1 / A.shape[1])
         found = expectation_maximisation(
-            table(A, arr), arr(uniform), weights=arr(w), tolerance=1e-6, most_steps=20_000
+            table(A, arr), arr(uniform), weights=arr(w), tolerance=1e-4, most_steps=2000
         )
-        assert found.gap <= 1e-6
-        assert abs(float(found.log_likelihood) - optimum(A, w)) <= 1e-6
+        assert found.gap <= 1e-4
+        assert abs(float(found.log_likelihood) - optimum(A, w)) <= 1e-4
 
 
 def test_em_never_leaves_a_face(arr):
@@ -240,8 +240,8 @@ def test_bounds_of_families(arr):
 
 def test_gradient_of_the_bound_is_a_difference_quotient(arr):
     """The envelope: U_D moves with the layer as the likelihood does at the best marginal."""
-    W, b = RNG.normal(size=(4, 2)), RNG.normal(size=4)
-    x, w, step = (RNG.random((5, 4)) < 0.5).astype(float), np.array([0.1, 0.3, 0.2, 0.25, 0.15]), 1e-4
+    W, b = RNG.normal(size=(3, 2)), RNG.normal(size=3)
+    x, w, step = (RNG.random((5, 3)) < 0.5).astype(float), np.array([0.1, 0.3, 0.2, 0.25, 0.15]), 1e-4
 
     def bound(W, b):
         p = likelihoods(Sigmoid(arr(W), arr(b)), arr(x))
@@ -249,14 +249,14 @@ def test_gradient_of_the_bound_is_a_difference_quotient(arr):
 
     best, grad = upper_bound_grad(Sigmoid(arr(W), arr(b)), arr(x), weights=arr(w), tolerance=1e-13)
     assert float(best.log_likelihood) == pytest.approx(bound(W, b), abs=1e-12)
-    for at in np.ndindex(4, 2):
-        e = np.zeros((4, 2))
+    for at in np.ndindex(3, 2):
+        e = np.zeros((3, 2))
         e[at] = step
         assert to_numpy(grad.W)[at] == pytest.approx(
             (bound(W + e, b) - bound(W - e, b)) / (2 * step), abs=1e-5
         )
-    for i in range(4):
-        e = step * np.eye(4)[i]
+    for i in range(3):
+        e = step * np.eye(3)[i]
         assert to_numpy(grad.b)[i] == pytest.approx(
             (bound(W, b + e) - bound(W, b - e)) / (2 * step), abs=1e-5
         )
