@@ -1,4 +1,4 @@
-"""The command line: ``exactgen verify | explain | coverage | audit``."""
+"""The command line: ``exactgen verify | explain | coverage | audit | reproduce``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported here: --help answers at once, and bad usage is refused before anything is loaded.
 from ..backends.arrays import BACKENDS
+from .reproduce import command as reproduce_command
 
 try:
     from .audit import command as audit_command
@@ -35,6 +36,7 @@ examples:
   exactgen explain BA.alg1 --figure gibbs.png
   exactgen coverage                       statements by document and status
   exactgen audit sklearn.neural_network:BernoulliRBM
+  exactgen reproduce AO.fig5 --jobs 2     random searches on Tea, their figure, a verdict on its claim
 
 exit status: 0 clean, 1 something failed or was found, 2 wrong usage, 130 interrupted
 """
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--results", metavar="FILE", help="where the last results are kept")
     if audit_command:
         audit_command.add_parser(commands)
+    reproduce_command.add_parser(commands)
     return parser
 
 
