@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Stream
-from ..arguments import check_binary, check_finite, check_floating, check_shape
+from ..arguments import check_binary, check_finite, check_floating, check_law, check_shape
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.likelihood import log_likelihood_grad as log_likelihood_grad_rbm
 from ..boltzmann.partition import law_of_bits, marginal_visible
@@ -52,6 +52,18 @@ class Table(NamedTuple):
 Layer: TypeAlias = Sigmoid | Table | RBM
 Net: TypeAlias = tuple[Layer, ...]
 """Layers from the bottom to the top; slices of it are its parts above and below a split."""
+
+
+def table_layer(A: Array) -> Table:
+    r"""Return the layer with :math:`P(x \mid h) = A_{xh}`.
+
+    Shapes: A (X, S).   Exactness: exact.
+    Raises: ValueError where an entry is negative or a column does not sum to one.
+    """
+    check_shape("A", A, None, None)
+    check_floating("A", A)
+    check_law("A", A, axis=0)
+    return Table(log_table(A))
 
 
 def check_layer(layer: Layer, *, name: str = "layer") -> None:

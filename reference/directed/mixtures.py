@@ -89,8 +89,13 @@ def likelihoods_of_table(log_p: Array) -> Likelihoods:
     """Return the same of a table log P(x | h); minus infinity stands for probability zero.
 
     Shapes: log_p (n, S).   Exactness: exact.
+    Raises: ValueError where an entry is no logarithm of a probability.
     """
     xp = array_namespace(log_p)
+    check_shape("log_p", log_p, None, None)
+    check_floating("log_p", log_p)
+    if not bool(xp.all(log_p <= float(xp.finfo(log_p.dtype).eps) ** 0.5)):
+        raise ValueError("log_p must hold logarithms of probabilities: none above zero, no NaN")
     one = xp.zeros_like(log_p[:, :1])
     return _scaled(log_p, one, xp.zeros_like(log_p[0, :])[:, None])
 

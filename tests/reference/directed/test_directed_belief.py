@@ -25,6 +25,7 @@ from exactgen.reference.directed.layers import (
     state_numbers,
     states_above,
     states_below,
+    table_layer,
 )
 from exactgen.reference.optimizers import leaves, rebuild
 
@@ -245,3 +246,24 @@ def test_values_that_do_not_fit_are_named(arr):
     big = (Sigmoid(arr(np.zeros((20, 20))), arr(np.zeros(20))),)
     with pytest.raises(ValueError, match="conditional table has 1,099,511,627,776 states"):
         log_conditional_table(big[0])
+
+
+def test_tables_of_probabilities(arr):
+    A = np.array([[0.25, 0.0], [0.5, 1.0], [0.25, 0.0]])
+    net = (table_layer(arr(A)), table_layer(arr([[0.4], [0.6]])))
+    np.testing.assert_allclose(to_numpy(law(net)), A @ [0.4, 0.6], rtol=1e-14)
+    with pytest.raises(ValueError, match="A must sum to one along axis 0"):
+        table_layer(arr([[0.5, 0.5], [0.5, 0.6]]))
+    with pytest.raises(ValueError, match="A must hold probabilities, none negative"):
+        table_layer(arr([[1.5], [-0.5]]))
+
+
+def test_single_precision(arr):
+    values = NETS["sigmoid, sigmoid, bits"]
+    net = tuple(kind(*(arr(x, dtype="float32") for x in arrays)) for kind, *arrays in values)
+    x = arr([[1, 0, 0], [0, 1, 0]], dtype="float32")
+    joint = brute_joint(values)
+    found = log_likelihood(net, x)
+    assert "float32" in str(found.dtype)
+    np.testing.assert_allclose(to_numpy(found), np.log(joint.sum(axis=(1, 2))[[4, 2]]), rtol=2e-6)
+    assert all("float32" in str(g.dtype) for g in leaves(log_likelihood_grad(net, x)))

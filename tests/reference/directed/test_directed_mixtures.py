@@ -197,3 +197,6 @@ def test_weights_and_values_are_checked(arr):
         mixture_grad(layer, arr(X), law, weights=arr([0.5, 0.5]))
     with pytest.raises(ValueError, match="states"):
         likelihoods(Sigmoid(arr(np.zeros((2, 40))), arr(np.zeros(2))), arr(np.zeros((1, 2))))
+    for wrong in (0.5, np.nan):
+        with pytest.raises(ValueError, match="log_p must hold logarithms of probabilities"):
+            likelihoods_of_table(arr([[-0.5, wrong]]))

@@ -95,6 +95,15 @@ def test_incorporation_is_that_of_loops(case, arr):
     assert float(log_likelihood(p, arr(Q), weights=arr(w))) == pytest.approx(plain(A, w, Q), rel=1e-13)
 
 
+def test_incorporation_of_a_worked_example(arr):
+    """By hand: P(x) is (0.74, 0.26), so Q+(1) = 0.6 * 0.72 / 0.74 + 0.4 * 0.18 / 0.26."""
+    p = table(np.array([[0.8, 0.2], [0.2, 0.8]]), arr)
+    found = to_numpy(incorporate(p, arr([0.9, 0.1]), weights=arr([0.6, 0.4])))
+    np.testing.assert_allclose(
+        found, [0.6 * 0.72 / 0.74 + 0.4 * 0.18 / 0.26, 0.6 * 0.02 / 0.74 + 0.4 * 0.08 / 0.26]
+    )
+
+
 def test_best_marginal_is_that_of_another_optimiser(case, arr):
     A, w = case
     best = best_marginal(table(A, arr), weights=arr(w), tolerance=1e-11)
