@@ -36,7 +36,7 @@ from .layers import (
 )
 
 _BLOCK = 2**22  # numbers per block of the sums in logarithms
-_LARGEST = 700.0  # exponents are cut here: e^700 stands for whatever is larger
+_SPARE = 20.0  # exponents are cut so far below overflow that sums of them do not overflow either
 
 
 class Likelihoods(NamedTuple):
@@ -163,7 +163,7 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
 
     It is the gradient of :math:`\sum_n w_n \log P_Q(x_n)` by Q, and Q(h) g(h) is data incorporation.
     Shapes: log_p (n,), finite where the weight is not zero, weights (n,) -> (S,).
-    Exactness: to rounding of the largest term or of 1, whichever is more; values above e^700 stand at that.
+    Exactness: to rounding of the largest term or of 1, whichever is more; values near overflow are cut there.
     Cost: one matrix product, 2 n S operations.      [AO] eq. 32-33
     """
     xp = array_namespace(p.s, log_p, weights)
@@ -176,8 +176,9 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     height = _top(scale)
     product = xp.matrix_transpose(p.exp_s) @ (xp.exp(scale - height)[:, None] * p.exp_t)
     g = xp.exp(p.r + height) * product
+    largest = math.log(float(xp.finfo(g.dtype).max)) - _SPARE
     for block in _in_logarithms(p, rows, p.r, xp.take(log_w, rows)):
-        g = g + xp.sum(xp.exp(xp.minimum(block, xp.full_like(block, _LARGEST))), axis=0)
+        g = g + xp.sum(xp.exp(xp.minimum(block, xp.full_like(block, largest))), axis=0)
     return xp.reshape(g, (-1,))
 
 

@@ -20,6 +20,7 @@ from exactgen.reference.layerwise.marginal import (
     in_model_bound,
     upper_bound_grad,
 )
+from exactgen.reference.optimizers import adam
 from scipy.optimize import minimize
 
 RNG = np.random.default_rng(21)
@@ -269,6 +270,21 @@ def test_gradient_of_the_bound_is_a_difference_quotient(arr):
         assert to_numpy(grad.b)[i] == pytest.approx(
             (bound(W, b + e) - bound(W, b - e)) / (2 * step), abs=1e-5
         )
+
+
+def test_ascent_trains_the_best_optimistic_layer(arr):
+    """Along its gradient U_D rises; with a state of h for each datum, towards minus the entropy of P_D."""
+    x, w = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]], dtype=float), np.array([0.5, 0.3, 0.2])
+    layer = Sigmoid(arr(0.1 * np.random.default_rng(2).normal(size=(3, 2))), arr(np.zeros(3)))
+    optimizer = adam(0.3, mean_decay=0.9, square_decay=0.99, epsilon=1e-8)
+    state, bounds = optimizer.start(layer), []
+    for _ in range(60):
+        best, grad = upper_bound_grad(layer, arr(x), weights=arr(w), tolerance=1e-4)
+        bounds.append(float(best.log_likelihood))
+        layer, state = optimizer.ascend(state, layer, grad)
+    ceiling = float(w @ np.log(w))
+    assert bounds[0] < -1.9
+    assert ceiling - 0.05 < bounds[-1] < ceiling
 
 
 def test_impossible_data_are_named(arr):
