@@ -7,7 +7,7 @@ directed layer is a machine of which only p(v | h) is used.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,9 +46,9 @@ class Stacked(NamedTuple):
 
 @st.composite
 def dbns(draw: DrawFn, /, *, least: int = 2, most: int = 4, max_units: int = 7) -> DBN:
-    """Nets of ``least`` to ``most`` layers of units, neighbours of different width."""
-    widths = st.lists(st.integers(1, 3), min_size=least, max_size=most)
-    n = draw(widths.filter(lambda n: sum(n) <= max_units and all(np.diff(n) != 0)))
+    """Nets of ``least`` to ``most`` layers of 1 to 3 units, neighbours of different width."""
+    shapes = [n for layers in range(least, most + 1) for n in product((1, 2, 3), repeat=layers)]
+    n = draw(st.sampled_from([n for n in shapes if sum(n) <= max_units and all(np.diff(n) != 0)]))
     options = {"saturation": 4.0}
 
     def layer(below: int, above: int) -> Sigmoid:
