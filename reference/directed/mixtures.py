@@ -138,8 +138,8 @@ def log_mixture(p: Likelihoods, Q: Array) -> Array:
 def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
     """Return P(g | x) and P(g' | x) of each x.      [AO] eq. 32, summed over the other half
 
-    Shapes: Q (S,) -> (n, G), (n, G').   Exactness: exact to rounding.   Cost: two matrix products.
-    Raises: nothing where P(x) = 0: those rows are zero.
+    Shapes: Q (S,) -> (n, G), (n, G'); zero where P(x) is.   Exactness: exact to rounding.
+    Cost: two matrix products.
     """
     xp = array_namespace(p.s, Q)
     log_rest = _log_rest(p, Q)
@@ -150,11 +150,12 @@ def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
     low = total < _floor(total, p.states)
     rows = where_true(low)
     total = xp.where(low, xp.ones_like(total), total)[:, None]
-    direct = []
+    firsts, seconds = [], []
     for block in _in_logarithms(p, rows, log_rest):
         log_total = log_sum_exp(block, axis=(1, 2))[:, None, None]
-        direct.append(xp.exp(block - xp.where(xp.isfinite(log_total), log_total, xp.zeros_like(log_total))))
-    firsts, seconds = ([xp.sum(block, axis=axis) for block in direct] for axis in (2, 1))
+        block = xp.exp(block - xp.where(xp.isfinite(log_total), log_total, xp.zeros_like(log_total)))
+        firsts.append(xp.sum(block, axis=2))
+        seconds.append(xp.sum(block, axis=1))
     return _with_rows(first / total, rows, firsts), _with_rows(second / total, rows, seconds)
 
 
