@@ -1,0 +1,323 @@
+"""[AO] 2.7: data incorporation, which is a step of EM; proposition 7 and the steps of its proof.
+
+The second part of proposition 7 is false as printed: a law on h without full support may be a fixed point, a
+point mass always is, without being the best marginal.  The proof varies Q in all directions of sum zero, and
+those that leave the simplex are not allowed where Q has zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...backends.arrays import Array, array_namespace
+from ...reference.layerwise import incorporation, marginal
+from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
+from ..strategies import Bottom, Candidate, bottoms, candidates, laws
+from .ao_marginal import SOLVERS, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
+from .brute import like
+
+
+def posterior_table(A: Numbers, Q: Numbers) -> Numbers:
+    """Return P(h | x) of all x, (X, S), row by row; a row of zeros where x is impossible."""
+    joint = A * Q
+    total = joint.sum(axis=1, keepdims=True)
+    return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
+
+
+def step(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
+    """Return the mean posterior over the data."""
+    return data @ posterior_table(A, Q)
+
+
+def gradient(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
+    """Return E_D P(x|h) / P_Q(x) of each h."""
+    some = data > 0
+    return (data[some] / (A[some] @ Q)) @ A[some]
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+def of_likelihoods(p: Any, Q: Array) -> Array:
+    """Normalise P(x | h) over h: the prior is forgotten."""
+    return incorporation.inferred(p, 0 * Q + 1 / Q.shape[0])
+
+
+def overrelaxed(p: Any, Q: Array, *, weights: Array) -> Array:
+    """Take twelve steps of EM's length at once, and renormalise."""
+    xp = array_namespace(Q)
+    moved = Q * incorporation.certify(p, Q, weights=weights).g ** 12
+    return moved / xp.sum(moved)
+
+
+def half_way(p: Any, start: Array, *, weights: Array, tolerance: float, most_steps: int) -> Marginal:
+    """Return the iterates of EM averaged with the start."""
+    end = incorporation.expectation_maximisation(
+        p, start, weights=weights, tolerance=tolerance, most_steps=most_steps
+    )
+    return incorporation.certify(p, (end.Q + start) / 2, weights=weights)
+
+
+STEPS = {
+    "all data counted alike": {"incorporate": lambda p, Q, *, weights: incorporation.incorporate(p, Q)},
+    "the prior Q forgotten in the posterior": {
+        "incorporate": lambda p, Q, *, weights: weights @ of_likelihoods(p, Q)
+    },
+    "a longer step": {"incorporate": overrelaxed},
+}
+
+
+# --- the map (eq. 31-33) ----------------------------------------------------------------------------------
+
+
+@check(
+    "AO.eq31",
+    "AO.eq32",
+    "AO.eq33",
+    of=(incorporation,),
+    cases=candidates(),
+    examples=40,
+    evidence=DEFINITION,
+    mutants={
+        **STEPS,
+        "posterior without the prior": {"inferred": of_likelihoods},
+        "log-likelihood of equally frequent data": {
+            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(p, Q)
+        },
+    },
+)
+def data_incorporation_is_the_mean_posterior(impl: Implementation, case: Candidate) -> None:
+    """Q_cond(h|x) by Bayes' rule, averaged over the data; its mass is one, its support within that of Q.
+
+    Only data that occur need a posterior: one that is impossible under Q and occurs leaves the map undefined.
+    """
+    A, data, Q = (numbers(x) for x in case)
+    p = explained(case.A)
+    agree(impl.log_likelihood(p, case.Q, weights=case.data), log_lik(A, data, Q), "log-likelihood")
+    found = impl.incorporate(p, case.Q, weights=case.data)
+    agree(found, step(A, data, Q), "mean posterior")
+    agree(numbers(found).sum(), 1.0, "mass")
+    at_most(numbers(found)[Q == 0], 0.0, "mass outside the support of Q", slack=0)
+    if (A @ Q > 0).all():
+        agree(impl.inferred(p, case.Q), posterior_table(A, Q), "posterior")
+
+
+# --- proposition 7 ----------------------------------------------------------------------------------------
+
+
+@check(
+    "AO.prop7",
+    "AO.prop7a",
+    of=(incorporation,),
+    cases=candidates(),
+    examples=80,
+    evidence=EXACTLY,
+    mutants=STEPS,
+)
+def data_incorporation_never_lowers_the_likelihood(impl: Implementation, case: Candidate) -> None:
+    """L(Q+) - L(Q) >= KL(Q+ || Q) >= 0: strictly up but where Q is a fixed point.
+
+    The map is defined where no datum is impossible under Q, that is, where L(Q) is finite.
+    """
+    A, data, Q = (numbers(x) for x in case)
+    found = numbers(impl.incorporate(explained(case.A), case.Q, weights=case.data))
+    gain = log_lik(A, data, found) - log_lik(A, data, Q)
+    at_most(divergence(found, Q), gain, "gain of one step", slack=1e-10)
+    agree(found, step(A, data, Q), "mean posterior")
+
+
+def face_optimum(impl: Implementation, A: Array, data: Array, face: list[int]) -> Numbers:
+    """Return the best law among those on the states ``face``, as a law on all."""
+    inside = best(impl, like(numbers(A)[:, face], A), data)
+    Q = np.zeros(A.shape[1])
+    Q[face] = numbers(inside.Q)
+    return Q / Q.sum()
+
+
+def faces(A: Numbers, data: Numbers) -> list[list[int]]:
+    """Return the sets of states that give each datum some probability: where L is finite."""
+    every = product((False, True), repeat=A.shape[1])
+    sets = [[h for h, inside in enumerate(face) if inside] for face in every if any(face)]
+    return [face for face in sets if (A[data > 0][:, face].sum(axis=1) > 0).all()]
+
+
+def every_fixed_point_is_a_best_marginal(impl: Implementation, case: Bottom) -> None:
+    """As printed: the fixed points are the critical points, which are all maxima with the same value."""
+    A, data = numbers(case.A), numbers(case.data)
+    p, top = explained(case.A), best(impl, *case)
+    for h, Q in enumerate(np.eye(A.shape[1])):
+        value = log_lik(A, data, Q)
+        if math.isfinite(value):
+            after = numbers(impl.incorporate(p, like(Q, case.A), weights=case.data))
+            if np.array_equal(after, Q):
+                agree(value, top.log_likelihood, f"value at the fixed point Q(h = {h}) = 1", atol=1e-9)
+
+
+@check(
+    "AO.prop7",
+    "AO.prop7b",
+    of=(incorporation, marginal),
+    cases=bottoms(most=3),
+    examples=30,
+    evidence=to_tolerance("1e-9 nats and 1e-5 in the fixed points, which a solver finds to 1e-12 nats"),
+    printed=every_fixed_point_is_a_best_marginal,
+    correction=(
+        "Q is a fixed point iff g(h) = E_D[P(x|h) / P_Q(x)] is 1 wherever Q(h) > 0: iff it maximises L over "
+        "its own face of the simplex; it is a best marginal iff moreover g(h) <= 1 where Q(h) = 0.  So the "
+        "printed equivalence and the uniqueness hold among laws of full support, every best marginal is a "
+        "fixed point, and from the uniform law on S states t steps come within log(S) / t nats of U_D"
+    ),
+    mutants={
+        **{words: STEPS[words] for words in list(STEPS)[:2]},  # a longer step has the same fixed points
+        "EM stopped after two steps": SOLVERS["EM stopped after two steps"],
+        "all data counted alike in the gradient": {
+            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q)
+        },
+        "every iterate averaged with the start": {"expectation_maximisation": half_way},
+        "gradient on the support only": {
+            "certify": lambda p, Q, *, weights: (
+                lambda found: found._replace(
+                    g=array_namespace(Q).where(Q > 0, found.g, 0 * Q),
+                    gap=0.0,
+                )
+            )(incorporation.certify(p, Q, weights=weights))
+        },
+    },
+)
+def fixed_points_are_the_best_laws_of_their_faces(impl: Implementation, case: Bottom) -> None:
+    """On every face: its best law is a fixed point, g = 1 on its support; it is a best marginal iff g <= 1.
+
+    From the uniform law t steps come within log(S) / t nats of U_D (Csiszar and Tusnady): mass vanishes
+    from where it is not wanted, but only in the limit.
+    """
+    A, data = numbers(case.A), numbers(case.data)
+    p, top = explained(case.A), best(impl, *case)
+    U = dual_bound(A, data, numbers(top.Q))
+    agree(top.log_likelihood, U, "U_D", rtol=0, atol=1e-9)
+    S = A.shape[1]
+    for t in (1, 3, 10):
+        uniform = like(np.full(S, 1 / S), case.A)
+        end = impl.expectation_maximisation(p, uniform, weights=case.data, tolerance=0.0, most_steps=t)
+        at_most(U - log_lik(A, data, numbers(end.Q)), math.log(S) / t, f"loss after {t} steps", slack=1e-9)
+    for face in faces(A, data):
+        Q = face_optimum(impl, case.A, case.data, face)
+        law = like(Q, case.A)
+        agree(impl.incorporate(p, law, weights=case.data), Q, f"a step from the best of {face}", atol=1e-5)
+        found = impl.certify(p, law, weights=case.data)
+        g = numbers(found.g)
+        agree(g, gradient(A, data, Q), "gradient", rtol=1e-8)
+        inside = Q > 1e-3
+        agree(g[inside], np.ones(inside.sum()), f"g on the support of the best of {face}", atol=1e-4)
+        loss = U - log_lik(A, data, Q)
+        at_most(loss, found.gap, f"loss of the best of {face} against its certificate", slack=1e-9)
+        if g.max() > 1 + 1e-3:  # a state outside deserves mass: the fixed point is no best marginal
+            outside = (1 - 1e-6) * Q + 1e-6 * np.eye(Q.size)[g.argmax()]
+            at_most(log_lik(A, data, Q) + 1e-12, log_lik(A, data, outside), "mass where g > 1", slack=0)
+
+
+@check(
+    "AO.prop7",
+    "AO.prop7c",
+    of=(incorporation,),
+    cases=st.tuples(candidates(), st.lists(st.integers(1, 99), min_size=4, max_size=4)),
+    examples=60,
+    evidence=EXACTLY,
+    mutants=STEPS,
+)
+def data_incorporation_is_a_step_of_em(impl: Implementation, case: Any) -> None:
+    """Q+ maximises sum_x P_D(x) sum_h P_t(h|x) log[P(x|h) Q(h)], by exactly KL(Q+ || R) over any other R."""
+    (A, data, Q), counts = case
+    a, d, q = numbers(A), numbers(data), numbers(Q)
+    posterior = posterior_table(a, q)
+
+    def surrogate(law: Numbers) -> float:
+        pairs = np.argwhere((d[:, None] * posterior) > 0)
+        return sum(d[x] * posterior[x, h] * math.log(a[x, h] * law[h]) for x, h in pairs)
+
+    found = numbers(impl.incorporate(explained(A), Q, weights=data))
+    for weights in (counts[: q.size], counts[-q.size :]):
+        other = np.array(weights, float) / sum(weights)
+        gain = surrogate(np.where(found > 0, found, 1.0)) - surrogate(other)
+        agree(gain, divergence(found, other), "surrogate above that of another law", rtol=1e-8, atol=1e-10)
+
+
+# --- the steps of the proof -------------------------------------------------------------------------------
+
+
+@check(
+    "AO.sec2.7a",
+    of=(incorporation,),
+    cases=candidates(most=3, zeros=False).flatmap(
+        lambda case: st.tuples(
+            st.just(case),
+            st.lists(st.integers(0, case.A.shape[0] - 1), min_size=1, max_size=3).map(np.array),
+            laws(case.A.shape[1], zeros=False),
+        )
+    ),
+    evidence=EXACTLY,
+    mutants={
+        "posterior without the prior": {"inferred": of_likelihoods},
+        "the prior in place of the posterior": {
+            "inferred": lambda p, Q: 0 * incorporation.inferred(p, Q) + Q
+        },
+    },
+)
+def surrogate_of_a_tuple_is_a_sum_over_its_members(impl: Implementation, case: Any) -> None:
+    """sum_hh P_t(hh|xx) log P(xx, hh) over all |H|^n tuples hh = sum_i sum_h P_t(h|x_i) log P(x_i, h)."""
+    (A, _, Q), x, other = case
+    a, q, R = numbers(A), numbers(Q), numbers(other)
+    rows = a[np.asarray(x, dtype=int)]
+    tuples, weights, logs = list(product(range(q.size), repeat=len(rows))), [], []
+    for hh in tuples:
+        weights.append(math.prod(row[h] * q[h] for row, h in zip(rows, hh, strict=True)))
+        logs.append(sum(math.log(row[h] * R[h]) for row, h in zip(rows, hh, strict=True)))
+    whole = np.dot(weights, logs) / sum(weights)
+    posterior = numbers(impl.inferred(explained(like(rows, A)), Q))
+    members = sum(
+        posterior[i, h] * math.log(rows[i, h] * R[h]) for i, h in product(range(len(rows)), range(q.size))
+    )
+    agree(members, whole, "sum over members against the sum over tuples", rtol=1e-9)
+
+
+@check(
+    "AO.sec2.7b",
+    "AO.sec2.7c",
+    of=(incorporation,),
+    cases=candidates(zeros=False, sparse=False),
+    examples=40,
+    evidence=EXACTLY,
+    mutants={
+        **STEPS,
+        "posterior without the prior": {"inferred": of_likelihoods},
+        "gradient not divided by Q": {
+            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q, weights=weights)._replace(
+                g=incorporation.incorporate(p, Q, weights=weights)
+            )
+        },
+    },
+)
+def first_variations_of_surrogate_and_likelihood(impl: Implementation, case: Candidate) -> None:
+    """Along directions of sum zero, by the complex step: n sum dQ = 0 at Q+; sum_h dQ(h) E P(h|x)/Q(h).
+
+    Both formulas divide by Q(h): the laws here have full support.  Where Q has zeros only directions that
+    add mass to them are allowed, the variations of the second need not vanish at a maximum, and the proof's
+    step from them to Q = Q+ fails (proposition 7b).
+    """
+    A, data, Q = (numbers(x) for x in case)
+    p, S = explained(case.A), Q.size
+    found = numbers(impl.incorporate(p, case.Q, weights=case.data))
+    posterior = numbers(impl.inferred(p, case.Q))
+    mean = data @ posterior
+    g = numbers(impl.certify(p, case.Q, weights=case.data).g)
+    for h, k in product(range(S), repeat=2):
+        direction = np.eye(S)[h] - np.eye(S)[k]
+        of_surrogate = (mean * np.log(found + 1e-30j * direction)).sum().imag / 1e-30
+        agree(of_surrogate, 0.0, "variation of the surrogate at Q+", atol=1e-9)
+        of_likelihood = (data @ np.log(A @ (Q + 1e-30j * direction))).imag / 1e-30
+        agree(direction @ (mean / Q), of_likelihood, "sum_h dQ(h) E P(h|x) / Q(h)", rtol=1e-8, atol=1e-9)
+        agree(direction @ g, of_likelihood, "variation of the log-likelihood", rtol=1e-8, atol=1e-9)
