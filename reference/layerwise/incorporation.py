@@ -18,6 +18,7 @@ from ..arguments import check_count, check_floating, check_law, check_shape
 from ..directed.mixtures import Likelihoods, check_possible, columns, data_law, log_mixture, mean_ratio
 from ..laws import expectation, log_table
 from ..numerics import log_sum_exp
+from ..states import check_enumerable
 
 
 class Marginal(NamedTuple):
@@ -45,9 +46,10 @@ def inferred(p: Likelihoods, Q: Array) -> Array:
     r"""Return :math:`Q^{cond}(h \mid x) = P(x \mid h) Q(h) / P_Q(x)`, the posterior of each datum.
 
     [AO] eq. 32.   Shapes: Q (S,) -> (n, S).   Exactness: exact to rounding.
-    Raises: ValueError where a datum has probability zero under Q.
+    Raises: ValueError where a datum has probability zero under Q, or the table has too many entries.
     """
     xp, _ = _check(p, Q, None)
+    check_enumerable("the table of posteriors", (p.s.shape[0], p.states))
     log_joint = columns(p, xp.arange(p.states, dtype=xp.int64, device=Q.device)) + log_table(Q)
     log_p = log_sum_exp(log_joint, axis=1)
     check_possible(log_p)

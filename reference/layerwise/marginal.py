@@ -21,6 +21,7 @@ from ..directed.mixtures import (
     columns,
     data_law,
     likelihoods,
+    likelihoods_of_table,
     log_mixture,
     mixture_grad,
     where_true,
@@ -70,6 +71,23 @@ def best_marginal(
         kept = xp.where(single > 0, xp.full_like(em, math.inf), found.g)
         states = _largest(kept, above=1.0, most=_ADDED + len(states))
     return found
+
+
+def face_marginal(
+    p: Likelihoods, states: Sequence[int], *, weights: Array | None = None, tolerance: float
+) -> Marginal:
+    """Return the best law with mass on these states only: a fixed point of data incorporation.
+
+    Each face of the simplex has one, where EM goes from a start in its interior; it is a best marginal where
+    its gap, taken over all states, says so.      [AO] proposition 7, with what it leaves out
+    Exactness: to ``tolerance`` nats of the best of the face; the gap is that from the best of all.
+    Raises: ValueError where these states leave a datum of positive weight without probability.
+    """
+    xp = array_namespace(p.s)
+    at = xp.asarray(list(states), dtype=xp.int64, device=p.s.device)
+    face = best_marginal(likelihoods_of_table(columns(p, at)), weights=weights, tolerance=tolerance)
+    Q = _spread(face.Q, list(states), like=xp.reshape(p.r, (-1,)))
+    return certify(p, Q, weights=weights, steps=face.steps)
 
 
 def upper_bound_grad(

@@ -1,5 +1,7 @@
 """The best latent marginal and its certificate, against scipy's optimisers, closed forms and loops."""
 
+from functools import cache
+from itertools import combinations
 from math import log
 
 import numpy as np
@@ -17,6 +19,7 @@ from exactgen.reference.layerwise.incorporation import (
 from exactgen.reference.layerwise.marginal import (
     best_marginal,
     best_optimistic_layer,
+    face_marginal,
     in_model_bound,
     upper_bound_grad,
 )
@@ -65,6 +68,12 @@ def plain(A, w, Q):
 
 def optimum(A, w):
     """The same maximised by SLSQP over the simplex, from several starts."""
+    return _optimum(A.shape, A.tobytes(), w.tobytes())
+
+
+@cache
+def _optimum(shape, A, w):
+    A, w = np.frombuffer(A).reshape(shape), np.frombuffer(w)
     seen, best = w > 0, -np.inf
     for start in [
         np.full(A.shape[1], 1 / A.shape[1]),
@@ -170,6 +179,23 @@ def test_em_never_leaves_a_face(arr):
         float(best_marginal(p, weights=arr(w), tolerance=1e-9).log_likelihood)
         > float(found.log_likelihood) + 0.01
     )
+
+
+def test_every_face_has_a_fixed_point(arr):
+    """[AO] proposition 7 calls all fixed points maxima: those of faces without the best marginal are not."""
+    rng = np.random.default_rng(12)
+    A, w = conditional(5, 3, rng), rng.dirichlet(np.ones(5))
+    p, U, worse = table(A, arr), optimum(A, w), 0
+    for size in (1, 2, 3):
+        for face in combinations(range(3), size):
+            found = face_marginal(p, face, weights=arr(w), tolerance=1e-12)
+            Q, value = to_numpy(found.Q), float(found.log_likelihood)
+            assert Q[[h for h in range(3) if h not in face]].sum() == 0
+            np.testing.assert_allclose(to_numpy(incorporate(p, found.Q, weights=arr(w))), Q, atol=1e-6)
+            assert value == pytest.approx(optimum(A[:, list(face)], w), abs=1e-9)
+            assert (found.gap <= 1e-9) == (abs(value - U) <= 1e-9)
+            worse += value < U - 1e-3
+    assert worse >= 3
 
 
 def test_identity_hands_the_problem_upwards(arr):
