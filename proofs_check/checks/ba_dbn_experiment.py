@@ -42,18 +42,12 @@ def trained(impl: Any, train: Array, hidden: tuple[int, ...]) -> DBN:
     return theta
 
 
-def results(impl: Any, theta: DBN, train: Array, test: Array) -> tuple[float, float, float]:
-    """Return three numbers: error to the input, error to the nearest training digit, share found.
-
-    Errors are squared, per pixel.  Found: no other input is nearer to the reconstruction than its own.
-    """
+def results(impl: Any, theta: DBN, test: Array) -> tuple[float, float]:
+    """Return the squared error per pixel, and the share of reconstructions nearest to their own input."""
     ends, info = impl.reconstruct(theta, test, steps=STEPS, rng=7)
-    means = info.mean_visible
-    squares = (means**2).sum(axis=1)[:, None] + train.sum(axis=1) - 2 * means @ train.T
     distance = ends.sum(axis=1)[:, None] + test.sum(axis=1) - 2 * ends @ test.T
     own = np.argmin(distance, axis=1) == np.arange(len(test))
-    nearest = squares.min(axis=1).mean() / test.shape[1]
-    return float(((means - test) ** 2).mean()), float(nearest), float(own.mean())
+    return float(((info.mean_visible - test) ** 2).mean()), float(own.mean())
 
 
 def only_the_first(starts: Any, data: Array, *, train: Any, **options: Any) -> DBN:
@@ -73,10 +67,10 @@ def only_the_first(starts: Any, data: Array, *, train: Any, **options: Any) -> D
     cases=[None],
     evidence=reproduced(
         "in part, on a smaller scale: hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 "
-        "digits, rate 0.1 for 0.01, else as printed. 'Better' has no measure there: after 5 steps the net's "
-        "images are nearer to real digits than the machine's, by 3 percent or more of the squared error, but "
-        "further from their own inputs. The layers as printed take 1.46 times the multiplications of the "
-        "single machine; the printed training time is more than three times"
+        "digits, rate 0.1 for 0.01, else as printed. After 5 steps the net rebuilds unseen digits, with a "
+        "squared error at least 10 percent below that of the mean image; not found is that it does so better "
+        "than the single machine, whose error is smaller by a tenth or more. The layers as printed take 1.46 "
+        "times the multiplications of the single machine; the printed training time is more than three times"
     ),
     needs_data="MNIST",
     mutants={
@@ -86,17 +80,20 @@ def only_the_first(starts: Any, data: Array, *, train: Any, **options: Any) -> D
         },
     },
 )
-def deep_net_draws_cleaner_digits_further_from_the_input(impl: Implementation, case: None) -> None:
-    """Nearer to some real digit than the single machine's reconstructions, further from the input."""
+def deep_net_reconstructs_though_no_better_than_one_machine(impl: Implementation, case: None) -> None:
+    """Five steps at the top of three machines keep the digit, but less of it than one machine does.
+
+    "Better" has no measure in the document.  Every layer of draws on the way up and down forgets some of the
+    input, and its image is the less sharp.
+    """
     train, test = binary_digits()
-    deep, shallow = (results(impl, trained(impl, train, hidden), train, test) for hidden in (DEEP, SHALLOW))
-    at_most(deep[1], 0.97 * shallow[1], "squared error to the nearest training digit", slack=0)
+    deep, shallow = (results(impl, trained(impl, train, hidden), test) for hidden in (DEEP, SHALLOW))
     at_most(1.1 * shallow[0], deep[0], "squared error to the input, of the single machine", slack=0)
     mean_image = float(np.mean((train.mean(axis=0) - test) ** 2))
     at_most(deep[0], 0.9 * mean_image, "squared error to the input", slack=0)
     cost = couplings((train.shape[1], *PRINTED_DEEP)) / couplings((train.shape[1], *PRINTED_SHALLOW))
     agree(cost, 1.46, "multiplications, as printed, in units of the single machine", atol=0.005)
-    ensure(deep[2] > 10 / TESTS, "share found", expected=f"> {10 / TESTS}", actual=deep[2])
+    ensure(deep[1] > 10 / TESTS, "share found", expected=f"> {10 / TESTS}", actual=deep[1])
 
 
 @figure("BA.fig6", "BA.exp3.3")

@@ -335,9 +335,9 @@ def trained_as_a_machine(impl: Implementation, case: Tuned) -> None:
     evidence=EXACTLY,
     printed=trained_as_a_machine,
     correction=(
-        "maximum likelihood, but of a directed layer, without a chain: dW = (x - sigma(W h + b)) h^T with the "
-        "h that was drawn; its mean is the gradient of the variational bound.  The machine's rule pairs the "
-        "reconstruction with an h inferred anew, and is another direction"
+        "maximum likelihood, but of a directed layer, without a chain: dW = (x - sigma(W h + b)) h^T, with "
+        "the h that was drawn; its mean is the gradient of the variational bound.  The machine's rule pairs "
+        "the reconstruction with an h inferred anew, and is another direction"
     ),
     mutants={
         "wake and sleep exchanged": {"updown_step": exchanged},
