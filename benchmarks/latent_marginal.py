@@ -171,7 +171,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         return run_child()
-    tables, differences = sums(12, 400, 3) if options.quick else sums(HIDDEN, DATA, 5)
+    memory = peak_memory()  # first: a child's peak starts at its parent's size
+    tables, differences = sums(12, 400, 3) if options.quick else sums(HIDDEN, DATA, 3)
     tea = tea_split(0)[0].astype(float)
     found = [certificate("Tea", trained(tea, epochs=2469, batch=81), rounds=3)]
     if options.quick:
@@ -181,7 +182,6 @@ def main() -> None:
         found.append(certificate("CMNIST", trained(digits, epochs=20, batch=100), rounds=3))
     except MissingDataError as problem_with_files:
         print(f"\nCMNIST is left out: {problem_with_files}")
-    memory = peak_memory()
     print(
         "\nlog P(x) and a sweep in a process of its own:",
         ", ".join(f"{k} {v:.4g}" for k, v in memory.items()),

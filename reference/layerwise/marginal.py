@@ -148,11 +148,10 @@ def _newton_step(ratio: Array, mass: Array, weights: Array) -> Array:
     change, total = ratio @ direction, float(xp.sum(direction))
     length = 1.0
     while length > 1e-9:
+        # No datum may lose all its probability, however little it weighs.
         grown = length * change
-        if (
-            bool(xp.all(grown > -1))
-            and float(weights @ xp.log1p(grown)) - length * total >= 1e-4 * length * slope
-        ):
+        safe = bool(xp.all(grown > -0.99))
+        if safe and float(weights @ xp.log1p(grown)) - length * total >= 1e-4 * length * slope:
             break
         length /= 2
     mass = mass + length * direction

@@ -227,6 +227,34 @@ def test_factorised_and_tabulated_layers_have_one_bound(arr):
     assert float(best.log_likelihood) == pytest.approx(optimum(A, w), abs=1e-7)
 
 
+def awkward(seed):
+    """A table with few or many states, zeros, doubled columns, entries down to e^-300, data of no weight."""
+    rng = np.random.default_rng(seed)
+    n, S = rng.integers(1, 12), rng.integers(1, 20)
+    A = rng.dirichlet(np.full(n, 10 ** rng.uniform(-1.5, 0.5)), S).T
+    A = A[:, rng.integers(0, S, S + 3)] if seed % 3 == 0 else A
+    A = np.where(rng.random(A.shape) < 0.2, 0, A) if seed % 4 == 0 else A
+    A = np.exp(rng.uniform(-300, 0, A.shape)) if seed % 5 == 0 else A
+    w = rng.dirichlet(np.full(n, 10 ** rng.uniform(-1, 1)))
+    w = np.where((A.sum(axis=1) > 0) & ((seed % 2 == 0) | (rng.random(n) < 0.7)), w, 0)
+    return A, w / w.sum() if w.sum() else w
+
+
+@pytest.mark.parametrize("em_steps", [0, 32])
+def test_awkward_tables_are_certified(em_steps, arr, monkeypatch):
+    monkeypatch.setattr("exactgen.reference.layerwise.marginal._EM_STEPS", em_steps)
+    solved = 0
+    for A, w in map(awkward, range(24)):
+        if w.sum() == 0:
+            continue
+        best = best_marginal(table(A, arr), weights=arr(w), tolerance=1e-9)
+        # The certificate once more, from its definition.
+        p, seen = A @ to_numpy(best.Q), w > 0
+        assert ((w[seen] / p[seen]) @ A[seen]).max() <= 1 + 2e-9
+        solved += 1
+    assert solved >= 20
+
+
 def test_many_states_and_data(arr):
     """More states with g > 1 than enter at once, and a tolerance near rounding."""
     rng = np.random.default_rng(8)
