@@ -58,7 +58,7 @@ def demo() -> int:
     run(python, "-m", "exactgen", "verify")
     # Status 1 says that the audit found something, which is what it is for.
     if run(python, "-m", "exactgen", "audit", *AUDITED, accept=(0, 1)):
-        print("\nEvery statement was verified; the audit has findings (above; its exit status is 1).")
+        print("\nEvery check passed; the audit has findings (above), so that its exit status is 1.")
     return 0
 
 

@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported here: --help answers at once, and bad usage is refused before anything is loaded.
 from ..backends.arrays import BACKENDS
+from .audit import command as audit_command
 from .reproduce import command as reproduce_command
-
-try:
-    from .audit import command as audit_command
-except ImportError:
-    audit_command = None
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,8 +106,7 @@ def _parser() -> argparse.ArgumentParser:
             "--data-dir", metavar="DIR", help="folder of the data sets (else $EXACTGEN_DATA)"
         )
         command.add_argument("--results", metavar="FILE", help="where the last results are kept")
-    if audit_command:
-        audit_command.add_parser(commands)
+    audit_command.add_parser(commands)
     reproduce_command.add_parser(commands)
     return parser
 

@@ -57,7 +57,7 @@ def xp(request: pytest.FixtureRequest) -> Iterator[Backend]:
         return
     import array_api_strict
 
-    # The newest version of the standard without optional extensions or data-dependent shapes: the strictest flags.
+    # The strictest flags: of what the standard makes optional, linear algebra only.
     array_api_strict.set_array_api_strict_flags(
         boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=("linalg",)
     )
