@@ -151,8 +151,8 @@ def lies_above(models: Iterable[Model], bound: str, score: str, *, share: float)
     evidence = {
         "models": float(n),
         "above": float(above),
-        "p_above": float(p_for),
-        "p_below": float(p_against),
+        "p_for": float(p_for),
+        "p_against": float(p_against),
     }
     return _decide(p_for, p_against), evidence
 

@@ -82,7 +82,8 @@ def _reproduce(args: argparse.Namespace) -> None:
     from .models import rows
     from .pictures import PICTURES, SAMPLES
 
-    names, models = select(args.names), FULL if args.full else args.models or QUICK
+    names = select(args.names)
+    models = FULL if args.full else QUICK if args.models is None else args.models
     if models < 1 or args.jobs < 1:
         raise ValueError("--models and --jobs must be at least 1")
     out, console = Path(args.out), Console(highlight=False, soft_wrap=True)

@@ -54,27 +54,30 @@ def plan(kind: str, data: str, models: int, *, seed: int) -> list[dict[str, Any]
 
 
 def run(setting: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return the settings of a model and, after its training, its size and ``NUMBERS``, nats per row.
-
-    ``train`` and ``valid`` are exact log-likelihoods; the bounds are [AO] eq. 34 with the rows of either set;
-    the estimate is [AO] eq. 35 with K = 1, as corrected.
-    """
+    """Return the settings of a model and, after its training, its size and ``NUMBERS``."""
     train, valid = rows(setting["data"], setting["split"])
     stream = HostStream(np.random.default_rng(seed))
     model = _TRAINERS[setting["kind"]](setting, train, stream)
-    q = {"train": model.lower.means(train), "valid": model.lower.means(valid)}
+    drawn = {name: value for name, value in setting.items() if name not in CHOICES}
+    return {**drawn, "parameters": model.parameters, **measure(model, train, valid, stream)}
+
+
+def measure(model: Trained, train: Array, valid: Array, stream: HostStream) -> dict[str, float]:
+    """Return ``NUMBERS``, nats per row.
+
+    Of ``train`` and ``valid``: the exact log-likelihood, and the bound [AO] eq. 34 with q_D of the same rows;
+    of ``train`` also its estimate [AO] eq. 35 with K = 1, as corrected.
+    """
     numbers = {}
     for name, x in (("train", train), ("valid", valid)):
         p = likelihoods(model.lower.layer, x)
-        own = law_of_means(q[name], data_law(len(x), None, like=x))
+        own = law_of_means(model.lower.means(x), data_law(len(x), None, like=x))
         numbers[name] = float(np.mean(log_mixture(p, model.law)))
         numbers[f"bound_{name}"] = float(np.mean(log_mixture(p, own)))
-    h = stream.bernoulli(q["train"])
-    logits = h @ model.lower.layer.W.T + model.lower.layer.b
-    terms = log_bits(train, logits)[:, :, None]  # log P(x | h) of each row x, and the draw h of each row
-    numbers["estimate_train"] = float(sampled_bound(terms))
-    hyper = {name: value for name, value in setting.items() if name not in CHOICES}
-    return {**hyper, "parameters": model.parameters, **{name: numbers[name] for name in NUMBERS}}
+    h = stream.bernoulli(model.lower.means(train))
+    log_p = log_bits(train, h @ model.lower.layer.W.T + model.lower.layer.b)  # of each row x, given each h
+    numbers["estimate_train"] = float(sampled_bound(log_p[:, :, None]))
+    return {name: numbers[name] for name in NUMBERS}
 
 
 @cache

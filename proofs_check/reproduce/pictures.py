@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...reference.layerwise.selection import pareto_front
-from .claims import DEEP, Models
+from .claims import DEEP, Models, Numbers
 from .models import KINDS, rows
 
 _COLOURS = {"rbm": "0.45", "srbm": "tab:blue", "ae": "tab:orange", "aeri": "tab:green"}
@@ -30,7 +30,7 @@ class Picture(NamedTuple):
     x: str
     y: str
     experiment: str
-    front: str = ""  # by which rule of dominance only the best are shown
+    front: bool = False  # only the Pareto front: dots by the printed rule, a line by the standard one
 
 
 _SIZES = ("parameters", "valid")
@@ -39,8 +39,8 @@ PICTURES = {
     "AO.fig5": Picture("tea", ("rbm", "srbm"), *_SIZES, "AO.exp1"),
     "AO.fig8": Picture("tea", DEEP, *_SIZES, "AO.exp2"),
     "AO.fig9": Picture("cmnist", DEEP, *_SIZES, "AO.exp2"),
-    "AO.fig10": Picture("tea", DEEP, *_SIZES, "AO.exp2", front="standard"),
-    "AO.fig11": Picture("cmnist", DEEP, *_SIZES, "AO.exp2", front="standard"),
+    "AO.fig10": Picture("tea", DEEP, *_SIZES, "AO.exp2", front=True),
+    "AO.fig11": Picture("cmnist", DEEP, *_SIZES, "AO.exp2", front=True),
     "AO.fig12": Picture("tea", ("srbm",), "train", "bound_train", "AO.exp3"),
     "AO.fig13": Picture("cmnist", ("srbm",), "train", "bound_train", "AO.exp3"),
     "AO.fig14": Picture("tea", ("aeri",), "train", "bound_train", "AO.exp3"),
@@ -65,9 +65,8 @@ def draw(name: str, models: Models, baselines: Mapping[str, float], axes: Any) -
         x, y = (np.array([m[key] for m in models[kind]], dtype=np.float64) for key in (picture.x, picture.y))
         style: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linestyle": "", "color": _COLOURS[kind]}
         if picture.front:
-            kept = pareto_front(x, y, dominance=picture.front)
-            order = np.lexsort((y[kept], x[kept]))
-            x, y = x[kept][order], y[kept][order]
+            axes.plot(*_front(x, y, "printed"), ".", markersize=3, color=_COLOURS[kind])
+            x, y = _front(x, y, "standard")
             style |= {"linestyle": "-", "drawstyle": "steps-post"}
         x, y = (np.maximum(values, _LOWEST) for values in (x, y))
         axes.plot(x, y, label=f"{KINDS[kind]} ({len(models[kind])})", **style)
@@ -85,6 +84,12 @@ def draw(name: str, models: Models, baselines: Mapping[str, float], axes: Any) -
     axes.set_ylabel(_WORDS[picture.y] + ", nats")
     axes.set_title(f"{name.removeprefix('AO.')}: {picture.data}", size=10)
     axes.legend(fontsize=7)
+
+
+def _front(x: Numbers, y: Numbers, dominance: str) -> tuple[Numbers, Numbers]:
+    kept = pareto_front(x, y, dominance=dominance)
+    order = np.lexsort((y[kept], x[kept]))
+    return x[kept][order], np.maximum(y[kept][order], _LOWEST)
 
 
 def draw_samples(data: str, split: int, figure: Any) -> None:
