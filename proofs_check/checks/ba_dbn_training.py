@@ -440,15 +440,6 @@ def log_odds_ratio(table: Any) -> float:
     return float(p[3] + p[0] - p[2] - p[1])
 
 
-def a_machine_on_top_alleviates(impl: Implementation, case: Causes) -> None:
-    """As printed: causes of one effect explain each other away less under a machine than if independent."""
-    if float(case.effect.W[0, 0] * case.effect.W[0, 1]) < 0:
-        return  # what raises the effect and what lowers it do not explain each other away
-    with_machine = log_odds_ratio(impl.posterior((case.effect, case.top), case.v))
-    free = log_odds_ratio(impl.posterior((case.effect, independent(case.top)), case.v))
-    at_most(abs(with_machine), abs(free), "dependence of the causes, given the effect", slack=1e-6)
-
-
 def independent(top: RBM) -> Sigmoid:
     """Return independent causes."""
     xp = array_namespace(top.b)
@@ -461,13 +452,6 @@ def independent(top: RBM) -> Sigmoid:
     cases=causes(),
     examples=40,
     evidence=EXACTLY,
-    printed=a_machine_on_top_alleviates,
-    correction=(
-        "log odds ratios add, posterior = prior + likelihood: a machine on top alleviates explaining away "
-        "only where its own dependence of the causes has the opposite sign, and at most twice the size; the "
-        "machine below, upside down, cancels it exactly, and there training starts.  Given the effect, one "
-        "cause makes the other less likely iff both raise it or both lower it"
-    ),
     mutants={
         "the effect ignored": {"posterior": lambda net, x: belief.law(net[1:])[None, :]},
         "posterior of independent causes": {
@@ -479,7 +463,12 @@ def independent(top: RBM) -> Sigmoid:
     },
 )
 def dependence_of_causes_adds_up(impl: Implementation, case: Causes) -> None:
-    """Explaining away, its sign, what a top machine adds to it, and the one top that cancels it."""
+    """Explaining away, its sign, what a top machine adds to it, and the one top that cancels it.
+
+    Log odds ratios add, posterior = prior + likelihood: causes that change the effect the same way become
+    dependent given it, and the machine upside down, where training starts, cancels that exactly.  That the
+    algorithm "alleviates" explaining away is covered no further than this.
+    """
     W, b = (to_numpy(x).astype(float) for x in case.effect)
     given = log_given(Sigmoid(W, b))[:, int(to_numpy(case.v)[0, 0])]
     explained = log_odds_ratio(np.exp(given))
