@@ -6,13 +6,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
+from .engine import TABLE
 from .plain import PlainAdapter, TargetError, built
 from .protocol import Adapter, Declares
 from .scripted import ScriptedRandomState
@@ -75,6 +76,8 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
         adapter = built(target)
         if declares:
             adapter.declares = declared
+        if not any(callable(getattr(adapter, name, None)) for name in TABLE):
+            raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(TABLE)}")
         return adapter
     sklearn = sys.modules.get("sklearn.neural_network")
     if sklearn is not None and issubclass(target, sklearn.BernoulliRBM):
@@ -134,10 +137,23 @@ class SklearnAdapter(Adapter):
         model = self._at(theta)
         model.h_samples_, model.random_state_ = np.array(chains), rng
         model.partial_fit(v)
-        after = RBM(model.components_.T, model.intercept_visible_, model.intercept_hidden_)
-        return RBM(*(new - old for new, old in zip(after, theta, strict=True))), model.h_samples_
+        return RBM(*(new - old for new, old in zip(_learnt(model), theta, strict=True))), model.h_samples_
 
     def train(self, rows: Array, hidden: int, seed: int) -> RBM:
         """Return the parameters after ``fit`` with the class's defaults."""
-        model = self.target(n_components=hidden, random_state=seed).fit(rows)
-        return RBM(np.array(model.components_.T), model.intercept_visible_, model.intercept_hidden_)
+        return _learnt(self.target(n_components=hidden, random_state=seed).fit(rows))
+
+    def train_by_calls(
+        self, rows: Array, hidden: int, seed: int, *, per_call: int, batch_size: int
+    ) -> Iterator[RBM]:
+        """Yield the parameters after each pass over the rows by ``partial_fit``, so many rows a call."""
+        model = self.target(n_components=hidden, batch_size=batch_size, random_state=seed)
+        while True:
+            for start in range(0, len(rows) - per_call + 1, per_call):
+                model.partial_fit(rows[start : start + per_call])
+            yield _learnt(model)
+
+
+def _learnt(model: Any) -> RBM:
+    arrays = model.components_.T, model.intercept_visible_, model.intercept_hidden_
+    return RBM(*(np.array(x) for x in arrays))

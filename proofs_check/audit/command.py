@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """\
-Compare an implementation of the RBM with exact values, and name its mistakes.
+Compare an implementation of a model with exact values, and name its mistakes.
 
 TARGET is package.module:Class or path/file.py:Class: an adapter (a subclass of
 exactgen.proofs_check.audit.protocol.Adapter), scikit-learn's BernoulliRBM, or a plain NumPy or PyTorch class.
@@ -57,16 +57,15 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
     from .adapters import adapt, load
-    from .engine import audit
+    from .engine import TABLE, audit
     from .plain import TargetError
-    from .protocol import QUANTITIES
     from .training import digits, examine
 
     training = None
     try:
-        unknown = sorted(set(args.only) - set(QUANTITIES))
+        unknown = sorted(set(args.only) - set(TABLE))
         if unknown:
-            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(QUANTITIES)} is wanted")
+            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(TABLE)} is wanted")
         _check_writable(args.json)
         rows = digits(args.train, args.data_dir) if args.train else None
         adapter = adapt(
@@ -167,6 +166,8 @@ def print_report(report: Any, training: Any = None) -> None:
 
 
 def _print_training(console: Any, training: Any) -> None:
+    from .training import PER_CALL
+
     t = training
     console.print(
         f"\ntrained by itself on {t.data}, {t.rows} rows, {t.visible} x {t.hidden}, in exact numbers:"
@@ -179,10 +180,17 @@ def _print_training(console: Any, training: Any) -> None:
     if t.short_batch:
         s = t.short_batch
         console.print(
-            f"  last batch of {s['rows']} rows beside {s['chains']} chains: its expected update is off by "
+            "  last batch of "
+            if t.last_batch < s["chains"]
+            else "  fit has no short batch of these rows; partial_fit with other row counts shows it: ",
+            f"{s['rows']} rows beside {s['chains']} chains: its expected update is off by "
             f"{s['norm_measured_error']:.3f} in norm ({s['runs']} runs; unequal weights predict "
-            f"{s['norm_predicted_error']:.3f}), the exact gradient has norm {s['norm_exact_gradient']:.3f}"
+            f"{s['norm_predicted_error']:.3f}), the exact gradient has norm {s['norm_exact_gradient']:.3f}",
+            sep="",
         )
+    for size, passes in t.by_calls.items():
+        numbers = ", ".join(f"{value:.1f} after {count}" for count, value in passes.items())
+        console.print(f"  partial_fit by {PER_CALL} rows, batch_size={size}: train {numbers} passes")
 
 
 def _numbers(given: Mapping[str, Any]) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...reference.boltzmann.rbm import RBM
-from .catalogue import MISTAKES, name_of
-from .protocol import Declares, offered
-from .quantities import TABLE, Blocks, Case, Quantity
+from ...reference.optimizers import leaves, rebuild
+from . import layers, quantities
+from .cases import Blocks, Case, Quantity
+from .protocol import Declares
 from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
 
+FAMILIES = (quantities.TABLE, layers.TABLE)
+TABLE = {name: quantity for family in FAMILIES for name, quantity in family.items()}
 RUNS = 3000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""
 ERROR = 1e-11
@@ -73,24 +75,18 @@ class Report:
         )
 
 
-def audit(
-    adapter: Any,
-    *,
-    target: str = "",
-    only: Sequence[str] = (),
-    progress: Callable[[str], None] = lambda name: None,
-) -> Report:
-    """Return the report on whatever quantities ``adapter`` offers."""
+def audit(adapter: Any, *, target: str = "", only: Sequence[str] = ()) -> Report:
+    """Return the report on what ``adapter`` offers of the families of models that it has anything of."""
     report = Report(target or type(adapter).__name__)
-    have = offered(adapter)
-    for name, quantity in TABLE.items():
-        if only and name not in only:
+    have = {name for name in TABLE if callable(getattr(adapter, name, None))}
+    families = [family for family in FAMILIES if set(family) & {*have, *only}]
+    for quantity in (quantity for family in families for quantity in family.values()):
+        if only and quantity.name not in only:
             continue
-        if name not in have:
-            report.not_covered[name] = "not offered"
-            continue
-        progress(name)
-        audit_quantity(adapter, quantity, report)
+        if quantity.name in have:
+            audit_quantity(adapter, quantity, report)
+        else:
+            report.not_covered[quantity.name] = "not offered"
     return report
 
 
@@ -108,26 +104,21 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, name: st
         report.notes.append(f"{name}: {len(unmeasured)} cases not covered ({unmeasured[0]})")
     if any(m.radius for m in results.values()):
         report.statistical.append(name)
-    if quantity.name in ("energy", "free_energy"):
-        results, shifted = _without_offset(quantity, results, declares)
-        if shifted and declares.free_energy_offset == "no":
+    if quantity.offset:
+        given, results = results, _without_offset(quantity, results, declares)
+        if results is not given and declares.free_energy_offset == "no":
             report.notes.append(f"{name} differs from the exact one by a constant: a convention, accepted")
     wrong = [case for case, m in results.items() if not right(quantity, case, m, declares)]
     if not wrong:
         report.right.append(name)
-        return
     overflown = [case for case in wrong if _overflows(results[case])]
-    if overflown:
-        report.findings.append(
-            _finding(OVERFLOW, name, quantity, overflown[0], results, declares, report.target)
-        )
-        results = {case: m for case, m in results.items() if case not in overflown}
-        wrong = [case for case in wrong if case not in overflown]
-    if wrong:
-        diagnosis = diagnose(quantity, results, wrong, declares)
-        report.findings.append(
-            _finding(diagnosis, name, quantity, wrong[0], results, declares, report.target)
-        )
+    others = [case for case in wrong if case not in overflown]
+    for some, diagnose in ((overflown, lambda *_: OVERFLOW), (others, _diagnose)):
+        if some:
+            rest = {case: m for case, m in results.items() if case not in overflown}
+            diagnosis = diagnose(quantity, rest, some, declares)
+            found = _finding(diagnosis, name, quantity, some[0], results[some[0]], declares, report.target)
+            report.findings.append(found)
 
 
 def _asked(adapter: Any, case: Case) -> bool:
@@ -225,7 +216,7 @@ def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured
 @cache
 def exact(quantity: str, case: Case, declares: Declares) -> Blocks:
     """Return the exact values of a quantity on a case."""
-    double = RBM(*(x.astype(np.float64) for x in case.theta))
+    double = rebuild(case.theta, (x.astype(np.float64) for x in leaves(case.theta)))
     given = {name: x.astype(np.float64) if isinstance(x, np.ndarray) else x for name, x in case.given.items()}
     blocks = TABLE[quantity].exact(replace(case, theta=double, given=given), declares)
     if case.calls == 1:
@@ -264,25 +255,19 @@ def _overflows(measured: Measured) -> bool:
 
 def _without_offset(
     quantity: Quantity, results: dict[Case, Measured], declares: Declares
-) -> tuple[dict[Case, Measured], bool]:
-    """Return the results less the constant by which an energy may differ, and whether there is one."""
-    moved: dict[Case, Measured] = {}
-    shifted = False
+) -> dict[Case, Measured]:
+    """Return the results less a constant in each case, where that and only that makes them right."""
+    moved = {}
     for case, measured in results.items():
-        e = np.asarray(exact(quantity.name, case, declares)[""])
-        a = np.asarray(measured.blocks.get("", np.nan))
-        moved[case] = measured
-        if measured.raised or a.shape != e.shape or not np.all(np.isfinite(a)):
-            continue
-        offset = (a - e)[0]
-        if np.all(_close(a - offset, e, 0.0, case, declares)):
-            shifted = shifted or not np.all(_close(a, e, 0.0, case, declares))
-            moved[case] = Measured({"": e})
-    return (
-        (moved, True)
-        if shifted and all(right(quantity, c, m, declares) for c, m in moved.items())
-        else (results, False)
-    )
+        e, a = exact(quantity.name, case, declares)[""], np.asarray(measured.blocks.get("", np.nan))
+        if a.shape != e.shape or not np.all(np.isfinite(a)):
+            return results
+        moved[case] = Measured({"": a - (a - e)[0]})
+
+    def good(some: dict[Case, Measured]) -> bool:
+        return all(right(quantity, case, measured, declares) for case, measured in some.items())
+
+    return moved if good(moved) and not good(results) else results
 
 
 # --- naming
@@ -317,33 +302,29 @@ class Diagnosis(NamedTuple):
 OVERFLOW = Diagnosis("overflow", "The value overflows: infinity or NaN where the exact value is finite.")
 
 
-def diagnose(
+def _diagnose(
     quantity: Quantity, results: dict[Case, Measured], wrong: Sequence[Case], declares: Declares
 ) -> Diagnosis:
     """Return the mistake whose values agree with the measured ones on every case, or what else can be
     said."""
     order = [*wrong, *(case for case in results if case not in set(wrong))]
     applied = {case: _applied(measured, case) for case, measured in results.items()}
-    matches = [
-        mistake
-        for mistake in cast(list[Any], MISTAKES)
-        if all(
-            _agree(applied[case], _predicted(mistake, quantity.name, case, declares), case, declares)
-            for case in order
-        )
-    ]
+
+    def alike(mistake: Any, case: Case) -> bool:
+        return _agree(applied[case], _predicted(mistake, quantity.name, case, declares), case, declares)
+
+    matches = [kind for kind in quantity.mistakes if all(alike(kind, case) for case in order)]
     if matches:
-        words = " ".join((matches[0].__doc__ or "").split())
-        names = list(dict.fromkeys(name_of(kind) for kind in matches))
-        return Diagnosis(names[0], words, tuple(names[1:]))
-    first, expected = results[wrong[0]], exact(quantity.name, wrong[0], declares)
+        first, *others = dict.fromkeys(kind.__name__ for kind in matches)
+        return Diagnosis(first, matches[0].__doc__, tuple(others))
+    measured, expected = results[wrong[0]], exact(quantity.name, wrong[0], declares)
     if all(results[case].raised for case in wrong):
-        return Diagnosis("raises", f"The code raises: {first.raised}")
+        return Diagnosis("raises", f"The code raises: {measured.raised}")
     single = declares.but(dtype="float32")
     if all(_agree(results[c], Measured(exact(quantity.name, c, declares)), c, single) for c in wrong):
         words = "The values are right to single precision only (if meant: declare dtype=float32)."
         return Diagnosis("single-precision", words)
-    if any(np.shape(x) != np.shape(expected.get(block, ())) for block, x in first.blocks.items()):
+    if any(np.shape(x) != np.shape(expected.get(block, ())) for block, x in measured.blocks.items()):
         return Diagnosis("shape", "The result has another shape than the quantity.")
     return Diagnosis("unrecognised", "The values are wrong, in a way that is not in the catalogue.")
 
@@ -353,11 +334,11 @@ def _finding(
     name: str,
     quantity: Quantity,
     case: Case,
-    results: dict[Case, Measured],
+    measured: Measured,
     declares: Declares,
     target: str,
 ) -> Finding:
-    measured, truth = results[case], exact(quantity.name, case, declares)
+    truth = exact(quantity.name, case, declares)
     worst = (name, "a value", measured.raised) if measured.raised else _worst(measured, truth, case, declares)
     return Finding(
         name=diagnosis.name,
@@ -381,11 +362,8 @@ def _worst(
     for name, e in truth.items():
         a = measured.blocks.get(name)
         if a is None or np.shape(a) != np.shape(e):
-            return (
-                f"shape of {name}".removesuffix(" of "),
-                str(np.shape(e)),
-                "absent" if a is None else str(np.shape(a)),
-            )
+            label = f"shape of {name}".removesuffix(" of ")
+            return label, str(np.shape(e)), "absent" if a is None else str(np.shape(a))
         good = np.atleast_1d(_close(a, e, measured.radius.get(name, 0.0), case, declares))
         if not np.all(good):
             index = np.unravel_index(int(np.argmin(good)), good.shape)
@@ -396,7 +374,13 @@ def _worst(
 
 def _as_given(case: Case, declares: Declares) -> dict[str, Any]:
     unused = "v chains" if declares.chain == "hidden" else "h chains"
-    theta = {name: x.tolist() for name, x in case.theta._asdict().items()}
     used = {name: x for name, x in case.given.items() if name != unused}
-    arguments = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in used.items()}
-    return {**theta, **arguments, "batch size": case.batch_size, "calls": case.calls}
+    given = {name: _as_lists(x) for name, x in {**case.theta._asdict(), **used}.items()}
+    return {**given, "batch size": case.batch_size, "calls": case.calls}
+
+
+def _as_lists(x: Any) -> Any:
+    """Return arrays as lists, and NamedTuples of them by field."""
+    if hasattr(x, "_asdict"):
+        return {name: _as_lists(part) for name, part in x._asdict().items()}
+    return [_as_lists(part) for part in x] if isinstance(x, tuple) else np.asarray(x).tolist()

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
-from .protocol import QUANTITIES, Adapter, Declares
+from .protocol import Adapter, Declares
+from .quantities import TABLE
 from .scripted import initialising
 
 Array = Any
@@ -46,6 +47,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "pcd_update": "pcd_update pcd pcd_step persistent_cd",
         "ais_log_weights": "ais_log_weights ais_weights",
         "ais_log_partition": "ais_log_partition ais estimate_log_partition",
+        "ais_log_likelihood": "ais_log_likelihood",
         "train": "fit train_model",
         # arguments, of the constructor and of methods
         "visible": "n_visible num_visible visible_units n_vis nv n_v visible n_features",
@@ -103,7 +105,7 @@ class PlainAdapter(Adapter):
         self.transposed = weights.shape == (2, 3)
         if is_torch(weights) and "float32" in str(weights.dtype):
             self.declares = declares.but(dtype="float32")
-        for quantity in (*QUANTITIES, "train"):
+        for quantity in (*TABLE, "train"):
             name = next((n for n in self._names(quantity) if callable(getattr(probe, n, None))), None)
             if name is not None:
                 self.methods[quantity] = name
@@ -163,7 +165,7 @@ class PlainAdapter(Adapter):
             raise TargetError(
                 "it has a persistent update, but no attribute for the chains: say --option chains=NAME"
             )
-        annealed = [q for q in ("ais_log_weights", "ais_log_partition") if q in self.methods]
+        annealed = [q for q in self.methods if q.startswith("ais_")]
         if annealed and not any(self._taken(q, "base") for q in annealed):
             self.declares = self.declares.but(base="zero")
         for quantity in ("log_likelihood_grad", *updates):
@@ -236,22 +238,12 @@ class PlainAdapter(Adapter):
         return getattr(model, self.methods[quantity])(*(like(x, weights) for x in rows), **keywords)
 
     def _value(self, quantity: str) -> Callable[..., Array]:
-        def value(theta: RBM, *rows: Array, rng: Any = None) -> Array:
+        def value(theta: RBM, *rows: Array, chains: Any = None, **given: Any) -> Array:
             self._at(theta)
-            returned = self._call(quantity, theta, *rows, rng=rng)
+            returned = self._call(quantity, theta, *rows, runs=chains, **given)
             return numpy(returned[-1] if isinstance(returned, (tuple, list)) else returned)
 
         return value
-
-    def _ais_log_weights(self, theta: RBM, base: Array, betas: Array, chains: int, rng: Any) -> Array:
-        return self._anneal("ais_log_weights", theta, base=base, betas=betas, runs=chains, rng=rng)
-
-    def _ais_log_partition(self, theta: RBM, base: Array, betas: Array, chains: int, rng: Any) -> Array:
-        return self._anneal("ais_log_partition", theta, base=base, betas=betas, runs=chains, rng=rng)
-
-    def _anneal(self, quantity: str, theta: RBM, **given: Any) -> Array:
-        self._at(theta)
-        return numpy(self._call(quantity, theta, **given))
 
     def _log_likelihood_grad(self, theta: RBM, v: Array) -> RBM:
         self._at(theta)

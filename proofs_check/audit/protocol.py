@@ -1,9 +1,11 @@
 """What an implementation may offer to the audit: an adapter has whichever of these methods it can.
 
-All are optional. What is missing is reported as not covered, never as passed. ``theta`` is the reference's
-RBM of NumPy arrays, rows are samples, and an update is an RBM of *ascent directions* (to be added to the
-parameters, learning rate one). ``rng`` stands for a NumPy ``Generator``: pass it on, or leave it where the
-code draws from module-level randomness, which is intercepted.
+All are optional. What is missing is reported as not covered, never as passed; families of models of which
+nothing is offered are not mentioned. Arrays are NumPy's, rows are samples. ``rng`` stands for a NumPy
+``Generator``: pass it on, or leave it where the code draws from module-level randomness, which is intercepted.
+
+Of the RBM, ``theta`` is the reference's, and an update is an RBM of *ascent directions* (to be added to the
+parameters, learning rate one):
 
 =====================  ===============================  =================================================
 quantity               arguments                        returns
@@ -23,32 +25,34 @@ cd_update              theta, v, k, rng                 the CD-k direction, an R
 pcd_update             theta, v, chains, k, rng         (the PCD-k direction, the chains afterwards)
 ais_log_weights        theta, base, betas, chains, rng  log weights (chains,), mean weight Z / Z_base
 ais_log_partition      theta, base, betas, chains, rng  the estimate of log Z from that many chains
+ais_log_likelihood     theta, v, base, betas, chains,   log p(v) of each row, by that estimate of log Z
+                       rng
 train                  rows, hidden, seed               the parameters after the code's own training
 =====================  ===============================  =================================================
+
+Of directed layers, ``theta`` is the reference's ``DBN`` with one directed layer (``generative``,
+``recognition``, ``top``) or ``AutoEncoder`` (``inference`` of any depth, one ``generative`` layer), ``layer``
+its ``Sigmoid`` (W (V, H), b (V,)); states h are in the order of ``binary_states``, no row of x is there twice,
+and ``weights`` are a law over the rows:
+
+========================  ================================  ==============================================
+quantity                  arguments                         returns
+========================  ================================  ==============================================
+data_incorporation        P_x_given_h (n, S), P_h, weights  the mean posterior, (S,): a step of EM
+mixture_log_likelihood    layer, P_h (2^H,), x              log sum_h P(x | h) P(h) of each row
+two_layer_log_likelihood  theta (DBN), x                    log p(x) of each row
+dbn_bound                 theta (DBN), x                    E_q[log p(x | h) + log p(h)] + H(q) of each row
+log_sum_pass              theta (AutoEncoder), x            log sum_h P(x | h) q(h | x) of each row
+log_mean_pass             theta (AutoEncoder), x            log P(x | E_q h) of each row
+log_sampled_pass          theta (AutoEncoder), x, rng       log P(x | h) of each row, h drawn from q
+autoencoder_criterion     theta (AutoEncoder), x, weights   mean over x of log sum_h P(x|h) q(h|x) P_D(x)
+========================  ================================  ==============================================
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args, get_type_hints
-
-QUANTITIES = (
-    "energy",
-    "free_energy",
-    "mean_hidden",
-    "mean_visible",
-    "sample_hidden",
-    "sample_visible",
-    "gibbs_step",
-    "log_partition",
-    "log_likelihood",
-    "log_likelihood_grad",
-    "pseudo_log_likelihood",
-    "cd_update",
-    "pcd_update",
-    "ais_log_weights",
-    "ais_log_partition",
-)
+from typing import Literal, get_args, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Declares:
     expected update is the same.
     """
 
-    # of gradients and updates over the n data rows
+    # of gradients, updates and criteria over the n data rows
     reduction: Literal["mean", "sum"] = "mean"
     # v at the end of the chain; a mean feeds the negative h too
     negative_visible: Literal["sample", "mean"] = "sample"
@@ -98,8 +102,3 @@ class Adapter:
 
     def restart(self) -> None:
         """Forget all state: called before each path of an enumeration."""
-
-
-def offered(adapter: Any) -> tuple[str, ...]:
-    """Return the names of the quantities that the adapter has."""
-    return tuple(name for name in QUANTITIES if callable(getattr(adapter, name, None)))

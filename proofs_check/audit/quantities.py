@@ -1,4 +1,4 @@
-"""Each quantity of the protocol: how it is called, what is exact, and the cases that tell mistakes apart.
+"""Each quantity of an RBM: how it is called, what is exact, and the cases that tell mistakes apart.
 
 Draws are compared by how many entries are not binary, and by the expectations of all products of their
 units: for binary units these determine the whole law.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,39 +19,9 @@ from ...reference.boltzmann.likelihood import log_likelihood, log_likelihood_gra
 from ...reference.boltzmann.partition import log_partition
 from ...reference.boltzmann.rbm import RBM, data_statistics, energy, free_energy, mean_hidden, mean_visible
 from ...reference.states import binary_states, state_index
+from .cases import Array, Blocks, Case, Quantity, numbers, value
+from .catalogue import MISTAKES
 from .protocol import Declares
-
-Array = Any
-Blocks = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One model and the arguments of one call."""
-
-    name: str
-    theta: RBM
-    given: dict[str, Any] = field(default_factory=dict)  # v, h, chains, k, base, betas
-    batch_size: int = 1
-    single: bool = False  # arrays of single precision, for code that computes in whatever it is given
-    calls: int = 1  # two: the same call twice in a row, whose draws are to be independent
-
-    @property
-    def magnitude(self) -> float:
-        """Return how large the terms are that are added up."""
-        return 1.0 + float(sum(np.abs(x).sum() for x in self.theta))
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One quantity, and what is exact of it."""
-
-    name: str
-    call: Callable[[Any, Case, Any], Blocks]  # of an adapter, a case and a generator
-    exact: Callable[[Case, Declares], Blocks]
-    cases: tuple[Case, ...]
-    bound: float | None = None  # entries of the right quantity lie in [-bound, bound]; None: not bounded
-
 
 # --- models: small, awkward, the smallest first
 
@@ -169,28 +139,13 @@ def _one_hot(rows: Array) -> Array:
 # --- calls and exact values
 
 
-def _value(name: str, *arguments: str) -> Callable[[Any, Case, Any], Blocks]:
-    def call(adapter: Any, case: Case, rng: Any) -> Blocks:
-        return {"": _numbers(getattr(adapter, name)(case.theta, *(case.given[a] for a in arguments)))}
-
-    return call
-
-
-def _exact(function: Callable[..., Any], *arguments: str) -> Callable[[Case, Declares], Blocks]:
-    return lambda case, _: {"": function(case.theta, *(case.given[a] for a in arguments))}
-
-
-def _numbers(x: Any) -> Array:
-    return np.asarray(x, dtype=np.float64)
-
-
 def _as_blocks(update: Any) -> Blocks:
     W, b, c = update
-    return {"W": _numbers(W), "b": _numbers(b), "c": _numbers(c)}
+    return {"W": numbers(W), "b": numbers(b), "c": numbers(c)}
 
 
-def _draw(name: str, given: str) -> Callable[[Any, Case, Any], Blocks]:
-    return lambda adapter, case, rng: _joint(getattr(adapter, name)(case.theta, case.given[given], rng=rng))
+def _call_gibbs(adapter: Any, case: Case, rng: Any) -> Blocks:
+    return _joint(adapter.gibbs_step(case.theta, case.given["v"], rng=rng))
 
 
 def _exact_gibbs(case: Case, _: Declares) -> Blocks:
@@ -200,12 +155,16 @@ def _exact_gibbs(case: Case, _: Declares) -> Blocks:
 
 
 def _call_log_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
-    value = _numbers(adapter.log_partition(case.theta))
+    value = numbers(adapter.log_partition(case.theta))
     if adapter.declares.free_energy_offset == "yes":  # a shift of F is one of log Z, the other way
         v = np.zeros((1, len(case.theta.b)))
-        shift = _numbers(adapter.free_energy(case.theta, v)) - free_energy(case.theta, v)
+        shift = numbers(adapter.free_energy(case.theta, v)) - free_energy(case.theta, v)
         value = value + shift[0]
     return {"": value}
+
+
+def _call_grad(adapter: Any, case: Case, rng: Any) -> Blocks:
+    return _as_blocks(adapter.log_likelihood_grad(case.theta, case.given["v"]))
 
 
 def _call_cd(adapter: Any, case: Case, rng: Any) -> Blocks:
@@ -269,22 +228,6 @@ def _exact_hidden_pcd(case: Case, declares: Declares) -> Blocks:
     return {**_reduced(update, case, declares), **_chain_law(np.array(after))}
 
 
-def _call_ais_weights(adapter: Any, case: Case, rng: Any) -> Blocks:
-    given = case.given
-    log_w = adapter.ais_log_weights(
-        case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng
-    )
-    return {"mean weight Z_base / Z": np.exp(_numbers(log_w) - _log_ratio(case))}
-
-
-def _call_ais_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
-    given = case.given
-    value = adapter.ais_log_partition(
-        case.theta, given["base"], given["betas"], chains=given["chains"], rng=rng
-    )
-    return {"mean estimate / Z": np.exp(_numbers(value) - log_partition(case.theta))}
-
-
 def _log_ratio(case: Case) -> Array:
     base = RBM(0 * case.theta.W, case.given["base"], 0 * case.theta.c)
     return log_partition(case.theta) - log_partition(base)
@@ -342,7 +285,7 @@ def _pcd_cases() -> tuple[Case, ...]:
     return (*cases, _twice(cases[0]))
 
 
-def _ais_cases() -> tuple[Case, ...]:
+def _ais_cases(*, rows: bool = False) -> tuple[Case, ...]:
     cases = []
     for v, h, betas, chains in (
         (1, 1, (0.0, 1.0), 2), (1, 2, (0.0, 0.4, 1.0), 1), (2, 1, (0.0, 0.4, 1.0), 1),
@@ -350,70 +293,83 @@ def _ais_cases() -> tuple[Case, ...]:
     ):  # fmt: skip
         for base in (np.array([0.7, -0.4])[:v], np.zeros(v)):
             given = {"base": base, "betas": np.array(betas), "chains": chains}
+            given |= {"v": _rows(2, v)} if rows else {}
             coins = "" if base.any() else ", base of fair coins"
             name = f"{v} x {h}, {len(betas)} temperatures, {chains} chains{coins}"
             cases.append(Case(name, _model(v, h, seed=2), given))
     return tuple(cases)
 
 
+def _annealed(name: str, block: str, log_of: Callable[[Case], Any], *, rows: bool = False) -> Quantity:
+    """Return an estimate that is compared by the mean of its exponential, which is unbiased.
+
+    That of log p(v) is unbiased for 1 / p(v), for log Z enters it with a minus.
+    """
+    sign = -1 if rows else 1
+
+    def call(adapter: Any, case: Case, rng: Any) -> Blocks:
+        given = dict(case.given)
+        v = (given.pop("v"),) if rows else ()
+        log_x = getattr(adapter, name)(case.theta, *v, **given, rng=rng)
+        return {block: np.exp(sign * (numbers(log_x) - log_of(case)))}
+
+    def exact(case: Case, _: Declares) -> Blocks:
+        count = case.given["chains"] if name == "ais_log_weights" else np.shape(log_of(case))
+        return {block: np.ones(count)}
+
+    return Quantity(name, MISTAKES, call, exact, _ais_cases(rows=rows))
+
+
+def _drawn(name: str, given: str, mean: Callable[..., Any], sizes: Any) -> Quantity:
+    """Return draws of one layer given the other."""
+
+    def call(adapter: Any, case: Case, rng: Any) -> Blocks:
+        return _joint(getattr(adapter, name)(case.theta, case.given[given], rng=rng))
+
+    def exact(case: Case, _: Declares) -> Blocks:
+        return _independent(mean(case.theta, case.given[given]))
+
+    return Quantity(name, MISTAKES, call, exact, _draw_cases(given, sizes), bound=1.0)
+
+
+_AT_V, _AT_H = _value_cases(_visible), _value_cases(_hidden)
+
 TABLE: dict[str, Quantity] = {
     q.name: q
     for q in (
-        Quantity("energy", _value("energy", "v", "h"), _exact(energy, "v", "h"), _value_cases(_pairs)),
-        Quantity("free_energy", _value("free_energy", "v"), _exact(free_energy, "v"), _value_cases(_visible)),
-        Quantity("mean_hidden", _value("mean_hidden", "v"), _exact(mean_hidden, "v"), _value_cases(_visible)),
+        value("energy", MISTAKES, energy, "v h", _value_cases(_pairs), offset=True),
+        value("free_energy", MISTAKES, free_energy, "v", _AT_V, offset=True),
+        value("mean_hidden", MISTAKES, mean_hidden, "v", _AT_V),
+        value("mean_visible", MISTAKES, mean_visible, "h", _AT_H),
+        _drawn("sample_hidden", "v", mean_hidden, ((2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2))),
+        _drawn("sample_visible", "h", mean_visible, ((1, 2, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2))),
+        Quantity("gibbs_step", MISTAKES, _call_gibbs, _exact_gibbs, _gibbs_cases(), bound=1.0),
         Quantity(
-            "mean_visible", _value("mean_visible", "h"), _exact(mean_visible, "h"), _value_cases(_hidden)
+            "log_partition",
+            MISTAKES,
+            _call_log_partition,
+            lambda case, _: {"": log_partition(case.theta)},
+            _value_cases(lambda _: {}),
         ),
-        Quantity(
-            "sample_hidden",
-            _draw("sample_hidden", "v"),
-            lambda case, _: _independent(mean_hidden(case.theta, case.given["v"])),
-            _draw_cases("v", ((2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2))),
-            bound=1.0,
-        ),
-        Quantity(
-            "sample_visible",
-            _draw("sample_visible", "h"),
-            lambda case, _: _independent(mean_visible(case.theta, case.given["h"])),
-            _draw_cases("h", ((1, 2, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2))),
-            bound=1.0,
-        ),
-        Quantity("gibbs_step", _draw("gibbs_step", "v"), _exact_gibbs, _gibbs_cases(), bound=1.0),
-        Quantity("log_partition", _call_log_partition, _exact(log_partition), _value_cases(lambda _: {})),
-        Quantity(
-            "log_likelihood",
-            _value("log_likelihood", "v"),
-            _exact(log_likelihood, "v"),
-            _value_cases(_visible),
-        ),
-        Quantity(
-            "log_likelihood_grad",
-            lambda adapter, case, _: _as_blocks(adapter.log_likelihood_grad(case.theta, case.given["v"])),
-            _exact_grad,
-            _batch_cases(),
-        ),
-        Quantity(
+        value("log_likelihood", MISTAKES, log_likelihood, "v", _AT_V),
+        Quantity("log_likelihood_grad", MISTAKES, _call_grad, _exact_grad, _batch_cases()),
+        value(
             "pseudo_log_likelihood",
-            lambda adapter, case, rng: {
-                "": _numbers(adapter.pseudo_log_likelihood(case.theta, case.given["v"], rng=rng))
-            },
-            _exact(pseudo_log_likelihood, "v"),
-            tuple(replace(c, given={"v": c.given["v"][1:4]}) for c in _value_cases(_visible)),
+            MISTAKES,
+            pseudo_log_likelihood,
+            "v",
+            tuple(replace(c, given={"v": c.given["v"][1:4]}) for c in _AT_V),
+            rng=True,
         ),
-        Quantity("cd_update", _call_cd, _exact_cd, _cd_cases(), bound=1.0),
-        Quantity("pcd_update", _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
-        Quantity(
-            "ais_log_weights",
-            _call_ais_weights,
-            lambda case, _: {"mean weight Z_base / Z": np.ones(case.given["chains"])},
-            _ais_cases(),
-        ),
-        Quantity(
-            "ais_log_partition",
-            _call_ais_partition,
-            lambda case, _: {"mean estimate / Z": np.asarray(1.0)},
-            _ais_cases(),
+        Quantity("cd_update", MISTAKES, _call_cd, _exact_cd, _cd_cases(), bound=1.0),
+        Quantity("pcd_update", MISTAKES, _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
+        _annealed("ais_log_weights", "mean weight Z_base / Z", _log_ratio),
+        _annealed("ais_log_partition", "mean estimate / Z", lambda case: log_partition(case.theta)),
+        _annealed(
+            "ais_log_likelihood",
+            "mean of p(v) / estimate",
+            lambda case: log_likelihood(case.theta, case.given["v"]),
+            rows=True,
         ),
     )
 }

@@ -3,7 +3,7 @@ numbers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,15 @@ from ...reference.boltzmann.likelihood import log_likelihood
 from ...reference.boltzmann.partition import log_partition, marginal_hidden, model_statistics
 from ...reference.boltzmann.rbm import RBM, data_statistics, mean_visible
 from ...reference.states import binary_states
-from .catalogue import ChainsWeightedByRows, name_of
+from .cases import Case, Quantity
 from .engine import Report, audit_quantity
 from .plain import TargetError
-from .quantities import TABLE, Case, Quantity
+from .quantities import TABLE
 
 HIDDEN = 12
 BATCH = 10
+PER_CALL = 100
+PASSES = (1, 10, 30)
 VALUES = ("free_energy", "mean_hidden", "mean_visible", "pseudo_log_likelihood")
 
 
@@ -36,9 +38,10 @@ class Training:
     independent_units: (
         float  # valid log-likelihood of independent units: what a model without couplings reaches
     )
-    short_batch: dict[
-        str, float
-    ]  # the measured effect of unequal numbers of rows and chains; empty without it
+    last_batch: int  # rows of the last batch that fit makes of them
+    # the measured effects of unequal numbers of rows and chains; empty without it
+    short_batch: dict[str, float]
+    by_calls: dict[str, dict[str, float]]  # train log-likelihood by batch size, after so many passes
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers."""
@@ -84,7 +87,7 @@ def examine(adapter: Any, report: Report, train: Any, valid: Any, *, data: str, 
                 adapter, _trained(TABLE[name], theta, valid), report, name=f"{name} at trained parameters"
             )
     p = (train.sum(axis=0) + 1) / (len(train) + 2)
-    found = any(finding.name == name_of(ChainsWeightedByRows) for finding in report.findings)
+    found = any(finding.name == "chains-weighted-by-rows" for finding in report.findings)
     return Training(
         data=data,
         rows=len(train),
@@ -94,8 +97,20 @@ def examine(adapter: Any, report: Report, train: Any, valid: Any, *, data: str, 
         train_log_likelihood=float(np.mean(log_likelihood(theta, train))),
         valid_log_likelihood=float(np.mean(log_likelihood(theta, valid))),
         independent_units=float(np.mean(valid @ np.log(p) + (1 - valid) @ np.log1p(-p))),
+        last_batch=len(train) % BATCH or BATCH,
         short_batch=short_batch(adapter, theta, train) if found else {},
+        by_calls=by_calls(adapter, train) if found and hasattr(adapter, "train_by_calls") else {},
     )
+
+
+def by_calls(adapter: Any, train: Any) -> dict[str, dict[str, float]]:
+    """Return what calls of ``PER_CALL`` rows make of a model with few chains, and of one with as many."""
+    learnt: dict[str, dict[str, float]] = {}
+    for size in (BATCH, PER_CALL):
+        passes = adapter.train_by_calls(train, HIDDEN, 0, per_call=PER_CALL, batch_size=size)
+        thetas = dict(zip(range(1, max(PASSES) + 1), passes, strict=False))
+        learnt[str(size)] = {str(n): float(np.mean(log_likelihood(thetas[n], train))) for n in PASSES}
+    return learnt
 
 
 def _trained(quantity: Quantity, theta: RBM, valid: Any) -> Quantity:
@@ -106,7 +121,7 @@ def _trained(quantity: Quantity, theta: RBM, valid: Any) -> Quantity:
         else {"v": rows}
     )
     case = Case(f"{len(theta.b)} x {len(theta.c)}, its own trained parameters", theta, given)
-    return Quantity(quantity.name, quantity.call, quantity.exact, (case,))
+    return replace(quantity, cases=(case,))
 
 
 def short_batch(adapter: Any, theta: RBM, train: Any, *, runs: int = 2000) -> dict[str, float]:

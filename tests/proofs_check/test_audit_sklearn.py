@@ -11,9 +11,9 @@ import jsonschema
 import numpy as np
 import pytest
 from exactgen.proofs_check.audit.adapters import SklearnAdapter, adapt
-from exactgen.proofs_check.audit.command import as_json
+from exactgen.proofs_check.audit.command import as_json, print_report
 from exactgen.proofs_check.audit.engine import Report, audit
-from exactgen.proofs_check.audit.training import digits, examine
+from exactgen.proofs_check.audit.training import by_calls, digits, examine
 
 pytest.importorskip("sklearn")
 from sklearn.neural_network import BernoulliRBM
@@ -79,7 +79,7 @@ def test_equal_numbers_of_rows_and_chains_are_right() -> None:
 def test_partial_fit_on_more_rows_than_chains_runs_away() -> None:
     """With 100 rows a call and the default ten chains, the negative phase counts a tenth."""
     rows, _ = digits("digits", None)
-    learnt = {}
+    learnt, reported = {}, by_calls(SklearnAdapter(BernoulliRBM), rows)
     for batch_size in (100, 10):
         model = BernoulliRBM(n_components=12, batch_size=batch_size, random_state=0)
         for _ in range(10):
@@ -90,8 +90,21 @@ def test_partial_fit_on_more_rows_than_chains_runs_away() -> None:
         weights = weights + np.logaddexp(0, states @ model.components_ + model.intercept_visible_).sum(axis=1)
         log_z = weights.max() + math.log(np.exp(weights - weights.max()).sum())
         learnt[batch_size] = float(np.mean(-model._free_energy(rows) - log_z))
+        assert reported[str(batch_size)]["10"] == pytest.approx(learnt[batch_size], rel=1e-9)
     assert -30 < learnt[100] < -20
     assert learnt[10] < -500
+
+
+def test_fit_of_a_multiple_of_the_batch_size_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    train, valid = digits("digits", None)
+    adapter = SklearnAdapter(BernoulliRBM)
+    report = audit(adapter, only=["pcd_update"])
+    training = examine(adapter, report, train[:400], valid, data="digits")
+    assert training.last_batch == 10
+    print_report(report, training)
+    printed = capsys.readouterr().out
+    assert "no short batch of these rows" in printed
+    assert "last batch of" not in printed
 
 
 def test_what_it_learns_in_exact_numbers(report: Report) -> None:
@@ -104,7 +117,7 @@ def test_what_it_learns_in_exact_numbers(report: Report) -> None:
     ]
     assert training.valid_log_likelihood > training.independent_units
     effect = training.short_batch
-    assert (effect["rows"], effect["chains"]) == (7, 10)
+    assert (effect["rows"], effect["chains"], training.last_batch) == (7, 10, 7)
     # 2,000 runs of ten chains: what is left unexplained is noise, small beside the error itself
     assert effect["norm_unexplained"] < 0.1 * effect["norm_measured_error"]
     assert effect["norm_measured_error"] == pytest.approx(effect["norm_predicted_error"], rel=0.05)

@@ -1,0 +1,88 @@
+"""What every family of models shares: a case, a quantity, and a catalogue of named mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...reference.optimizers import leaves
+from .protocol import Declares
+
+Array = Any
+Blocks = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One model and the arguments of one call."""
+
+    name: str
+    theta: Any  # a NamedTuple of arrays, nested or not
+    given: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 1
+    single: bool = False  # arrays of single precision, for code that computes in whatever it is given
+    calls: int = 1  # two: the same call twice in a row, whose draws are to be independent
+
+    @property
+    def magnitude(self) -> float:
+        """Return how large the terms are that are added up."""
+        return 1.0 + float(sum(np.abs(x).sum() for x in leaves(self.theta)))
+
+
+class Catalogue(list[Any]):
+    """All named mistakes of a family, the specific before the general: its right machine, one piece wrong.
+
+    A mistake's name is the name of its class, and its docstring is what a finding says.
+    """
+
+    def __init__(self, right: type) -> None:
+        super().__init__()
+        self.right = right
+
+    def add(self, name: str, words: str, **pieces: Any) -> None:
+        """Add the mistake that these pieces make of the right machine."""
+        self.append(type(name, (self.right,), {"__doc__": words, **pieces}))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity, and what is exact of it."""
+
+    name: str
+    mistakes: Catalogue
+    call: Callable[[Any, Case, Any], Blocks]  # of an adapter, a case and a generator
+    exact: Callable[[Case, Declares], Blocks]
+    cases: tuple[Case, ...]
+    bound: float | None = None  # entries of the right quantity lie in [-bound, bound]; None: not bounded
+    offset: bool = False  # a constant by which all values differ is a convention
+
+
+def value(
+    name: str,
+    mistakes: Catalogue,
+    function: Callable[..., Any],
+    arguments: str,
+    cases: tuple[Case, ...],
+    *,
+    rng: bool = False,
+    offset: bool = False,
+) -> Quantity:
+    """Return the quantity that ``function`` of theta and of these arguments (or an unbiased estimate) is."""
+    names = arguments.split()
+
+    def call(adapter: Any, case: Case, stream: Any) -> Blocks:
+        extra = {"rng": stream} if rng else {}
+        return {"": numbers(getattr(adapter, name)(case.theta, *(case.given[a] for a in names), **extra))}
+
+    def exact(case: Case, _: Declares) -> Blocks:
+        return {"": numbers(function(case.theta, *(case.given[a] for a in names)))}
+
+    return Quantity(name, mistakes, call, exact, cases, offset=offset)
+
+
+def numbers(x: Any) -> Array:
+    """Return double precision."""
+    return np.asarray(x, dtype=np.float64)
