@@ -15,19 +15,27 @@ from ..arguments import check_choice, check_count
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
 from .gibbs import gibbs_law, hidden_law, law_of_units, visible_law
-from .rbm import RBM, check_rbm, check_visible, data_statistics, hidden_input, visible_input
+from .partition import law_of_bits
+from .rbm import RBM, check_hidden, check_rbm, check_visible, data_statistics, hidden_input, visible_input
 
 
 class Variant(NamedTuple):
-    """Which of the statistics' units are means ("mean") and which draws ("sample")."""
+    """Which of the statistics' units are means ("mean") and which draws ("sample"); what a chain carries."""
 
     positive_hidden: str  # h beside the data
     negative_visible: str  # v at the end of the chain; a mean also feeds the negative h
     negative_hidden: str  # h beside the end of the chain
+    chain: str = "visible"  # the layer that a persistent chain hands on: "visible" or "hidden"; CD has none
 
 
-DOCUMENT = Variant(positive_hidden="mean", negative_visible="sample", negative_hidden="mean")
-"""The updates as printed, [BA] eq. 8-10: both sigmoids are means, the v of the chain is a draw."""
+DOCUMENT = Variant(positive_hidden="mean", negative_visible="sample", negative_hidden="mean", chain="visible")
+"""The updates as printed, [BA] eq. 8-10: both sigmoids are means, the v of the chain is a draw.
+
+What PCD carries, [BA] 2.2 leaves open; its chain goes "up and down", so it stands at a v between two steps.
+"""
+
+HIDDEN_CHAIN = DOCUMENT._replace(chain="hidden")
+"""The same statistics, but PCD carries h: drawn with the old couplings, which saves one product in six."""
 
 
 class CDInfo(NamedTuple):
@@ -44,7 +52,7 @@ class PCDInfo(NamedTuple):
     h_data: Array  # (n, H) beside the data
     v_model: Array  # (m, V) at the end of the chains
     h_model: Array  # (m, H) beside it
-    chains: Array  # (m, V) binary in every variant: what the next step starts from
+    chains: Array  # (m, V) or (m, H) as ``variant.chain`` says, always binary: where the next step starts
 
 
 def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUMENT) -> tuple[RBM, CDInfo]:
@@ -66,7 +74,8 @@ def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUME
     v_model = v_mean if variant.negative_visible == "mean" else stream.bernoulli(v_mean)
     h_model = _beside(theta, v_model, variant.negative_hidden, stream)
     h_data = h_mean if variant.positive_hidden == "mean" else h_0
-    return _contrast(v, h_data, v_model, h_model), CDInfo(h_data, v_model, h_model)
+    rows = array_namespace(v).concat([v, v_model])
+    return _contrast(rows, h_data, h_model), CDInfo(h_data, v_model, h_model)
 
 
 def pcd_step(
@@ -77,23 +86,33 @@ def pcd_step(
     Each phase is the mean over its own rows: n of data, m of chains.  ``info.chains`` starts the next step.
     The rates must decrease for the chains to keep up with the parameters.      [BA] 2.2
 
-    Shapes: v (n, V), chains (m, V) -> RBM, with rows of the info.   Exactness: unbiased as a gradient of the
-    log-likelihood where the chains are samples of the machine and the negative v is a draw; else biased.
+    Chains of v go k times up and down and end at a v; chains of h go k times down and up and end at an h,
+    its p(h | v) serving the statistics too.  Both are Gibbs chains of the same machine.
+
+    Shapes: v (n, V), chains (m, V), or (m, H) where ``variant.chain`` is "hidden" -> RBM, with rows of the
+    info.   Exactness: unbiased as a gradient of the log-likelihood where the chains are samples of the
+    machine and the negative v is a draw; else biased.
     Raises: ValueError for wrong shapes or dtypes, rows that are not binary, k < 1, or an unknown variant.
     """
     _check_step(theta, v, k, variant)
-    check_visible(theta, chains, name="chains")
+    _check_chains(theta, chains, variant)
     stream = as_stream(rng, like=v)
+    h = chains if variant.chain == "hidden" else _beside(theta, chains, "sample", stream)
+    v_mean = _roll_out(theta, h, k, stream)
+    v_end = stream.bernoulli(v_mean)
+    v_model = v_mean if variant.negative_visible == "mean" else v_end
     # One product for both phases: their rows share the couplings.
-    h_mean = sigmoid(hidden_input(theta, array_namespace(v).concat([v, chains])))
-    h_data, h_chains = h_mean[: v.shape[0], :], h_mean[v.shape[0] :, :]
-    if variant.positive_hidden == "sample":
-        h_data = stream.bernoulli(h_data)
-    v_mean = _roll_out(theta, stream.bernoulli(h_chains), k, stream)
-    chains = stream.bernoulli(v_mean)
-    v_model = v_mean if variant.negative_visible == "mean" else chains
-    h_model = _beside(theta, v_model, variant.negative_hidden, stream)
-    return _contrast(v, h_data, v_model, h_model), PCDInfo(h_data, v_model, h_model, chains)
+    rows = array_namespace(v).concat([v, v_model])
+    h_mean = sigmoid(hidden_input(theta, rows))
+    h_data = _taken(h_mean[: v.shape[0], :], variant.positive_hidden, stream)
+    h_model = _taken(h_mean[v.shape[0] :, :], variant.negative_hidden, stream)
+    if variant.chain == "visible":
+        chains = v_end
+    elif variant.negative_visible == "sample":
+        chains = stream.bernoulli(h_model)  # where it is a draw already, it draws itself
+    else:
+        chains = _beside(theta, v_end, "sample", stream)
+    return _contrast(rows, h_data, h_model), PCDInfo(h_data, v_model, h_model, chains)
 
 
 def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
@@ -108,18 +127,19 @@ def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMEN
     Shapes: v (n, V) -> RBM.   Exactness: exact.   Cost: k 2^(V + H + 1) multiplications, n 2^H numbers.
     Raises: as ``cd_step``, and ValueError where the states are too many to enumerate.
     """
-    return expected_pcd_step(theta, v, v, k=k, variant=variant)
+    _check_step(theta, v, k, variant)
+    return expected_pcd_step(theta, v, v, k=k, variant=variant._replace(chain="visible"))
 
 
 def expected_pcd_step(theta: RBM, v: Array, chains: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
     """Return the expectation of ``pcd_step`` over its draws, given where the chains stand, exactly.
 
-    Shapes: v (n, V), chains (m, V) -> RBM.   Exactness: exact.
+    Shapes: v (n, V), chains (m, V) or (m, H) as in ``pcd_step`` -> RBM.   Exactness: exact.
     Cost: k 2^(V + H + 1) multiplications, m 2^H numbers.
     Raises: as ``pcd_step``, and ValueError where the states are too many to enumerate.
     """
     _check_step(theta, v, k, variant)
-    check_visible(theta, chains, name="chains")
+    _check_chains(theta, chains, variant)
     data = data_statistics(theta, v)
     model = _expected_statistics(theta, *_law_of_ends(theta, chains, k, variant))
     return RBM(*(d - m for d, m in zip(data, model, strict=True)))
@@ -130,13 +150,23 @@ def _check_step(theta: RBM, v: Array, k: int, variant: Variant) -> None:
     check_visible(theta, v)
     check_count("k", k)
     for name, value in zip(variant._fields, variant, strict=True):
-        check_choice(f"variant.{name}", value, "mean", "sample")
+        choices = ("visible", "hidden") if name == "chain" else ("mean", "sample")
+        check_choice(f"variant.{name}", value, *choices)
+
+
+def _check_chains(theta: RBM, chains: Array, variant: Variant) -> None:
+    check_rows = check_hidden if variant.chain == "hidden" else check_visible
+    check_rows(theta, chains, name=f"chains ({variant.chain} rows)")
 
 
 def _beside(theta: RBM, v: Array, how: str, stream: Stream) -> Array:
     """Return h beside v: its mean, or a draw."""
-    h_mean = sigmoid(hidden_input(theta, v))
-    return h_mean if how == "mean" else stream.bernoulli(h_mean)
+    return _taken(sigmoid(hidden_input(theta, v)), how, stream)
+
+
+def _taken(mean: Array, how: str, stream: Stream) -> Array:
+    """Return what the variant takes of units with this mean: the mean, or a draw."""
+    return mean if how == "mean" else stream.bernoulli(mean)
 
 
 def _roll_out(theta: RBM, h: Array, k: int, stream: Stream) -> Array:
@@ -148,23 +178,26 @@ def _roll_out(theta: RBM, h: Array, k: int, stream: Stream) -> Array:
     return v_mean
 
 
-def _contrast(v_data: Array, h_data: Array, v_model: Array, h_model: Array) -> RBM:
-    """Return mean statistics of the data rows minus those of the model rows."""
-    xp = array_namespace(v_data)
-    # One product over all rows, signed and scaled: two products would cost three more passes over W's shape.
-    v = xp.concat([v_data / v_data.shape[0], v_model / -v_model.shape[0]])
-    return RBM(
-        xp.matrix_transpose(v) @ xp.concat([h_data, h_model]),
-        xp.mean(v_data, axis=0) - xp.mean(v_model, axis=0),
-        xp.mean(h_data, axis=0) - xp.mean(h_model, axis=0),
-    )
+def _contrast(rows: Array, h_data: Array, h_model: Array) -> RBM:
+    """Return mean statistics of the data, which are the first of the visible rows, minus the model's."""
+    xp = array_namespace(rows)
+    n, m, like = h_data.shape[0], h_model.shape[0], {"dtype": rows.dtype, "device": rows.device}
+    # One signed mean over all rows: a product per phase would cost three more passes over W's shape.
+    weights = xp.concat([xp.full((n,), 1 / n, **like), xp.full((m,), -1 / m, **like)])
+    h = xp.concat([h_data, h_model])
+    return RBM(xp.matrix_transpose(rows) @ (weights[:, None] * h), weights @ rows, weights @ h)
 
 
 def _law_of_ends(theta: RBM, chains: Array, k: int, variant: Variant) -> tuple[Array, Array]:
     """Return all values that the negative v may take, and the law over them."""
     xp = array_namespace(chains)
-    check_enumerable("the table of p(h | chains)", (chains.shape[0], *(2,) * theta.W.shape[1]))
-    law = xp.mean(law_of_units(hidden_input(theta, chains)), axis=1)  # of h_0
+    check_enumerable("the table of the chains' h", (chains.shape[0], *(2,) * theta.W.shape[1]))
+    if variant.chain == "hidden":
+        h = xp.matrix_transpose(chains)
+        laws = law_of_bits(1 - h, h)
+    else:
+        laws = law_of_units(hidden_input(theta, chains))
+    law = xp.mean(laws, axis=1)  # of the h that the chains go down from first
     if variant.negative_visible == "sample":
         law = gibbs_law(theta, visible_law(theta, law), steps=k - 1)
         return binary_states(theta.W.shape[0], like=chains), law
