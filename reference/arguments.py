@@ -5,11 +5,25 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+import array_api_compat
+
 from ..backends.arrays import Array, array_namespace
 
 
+def check_array(name: str, x: Array, *shape: int | None, like: Array | None = None) -> None:
+    """Raise unless ``x`` has this shape, is floating as in ``check_floating``, and finite."""
+    check_shape(name, x, *shape)
+    check_floating(name, x, like=like)
+    check_finite(name, x)
+
+
 def check_shape(name: str, x: Array, *shape: int | None) -> None:
-    """Raise ValueError unless ``x`` has this shape; ``None`` stands for any positive length."""
+    """Raise ValueError unless ``x`` has this shape; ``None`` stands for any positive length.
+
+    Raises: TypeError where it is no array.
+    """
+    if not array_api_compat.is_array_api_obj(x):
+        raise TypeError(f"{name} must be an array, got {type(x).__name__}")
     fits = x.ndim == len(shape) and all(
         n > 0 if want is None else n == want for n, want in zip(x.shape, shape, strict=False)
     )
@@ -19,8 +33,11 @@ def check_shape(name: str, x: Array, *shape: int | None) -> None:
 
 
 def check_floating(name: str, x: Array, *, like: Array | None = None) -> None:
-    """Raise ValueError unless ``x`` is real floating point, of the dtype of ``like`` where that is given."""
-    xp = array_namespace(x)
+    """Raise ValueError unless ``x`` is real floating point, and where ``like`` is given, of its kind.
+
+    Its kind is its dtype, backend and device.
+    """
+    xp = array_namespace(x) if like is None else array_namespace(x, like)
     if not xp.isdtype(x.dtype, "real floating"):
         raise ValueError(f"{name} must be a real floating-point array, got dtype {x.dtype}; convert it first")
     if like is not None and x.dtype != like.dtype:
@@ -31,6 +48,34 @@ def check_finite(name: str, x: Array) -> None:
     """Raise ValueError where ``x`` holds NaN or an infinity."""
     xp = array_namespace(x)
     _require(name, x, xp.isfinite(x), "finite numbers")
+
+
+def check_not_nan(name: str, x: Array) -> None:
+    """Raise ValueError where ``x`` holds NaN: infinities are values here."""
+    _require(name, x, x == x, "numbers")
+
+
+def check_log_weights(name: str, x: Array) -> None:
+    """Raise ValueError unless ``x`` is floating and below infinity: minus infinity is the log of zero."""
+    check_floating(name, x)
+    _require(name, x, x < float("inf"), "finite numbers or minus infinity")
+
+
+def check_indices(name: str, x: Array, count: int) -> None:
+    """Raise ValueError unless ``x`` holds integers in 0..count-1."""
+    xp = array_namespace(x)
+    if not xp.isdtype(x.dtype, "integral"):
+        raise ValueError(f"{name} must hold integers, got dtype {x.dtype}")
+    _require(name, x, (x >= 0) & (x < count), f"indices in 0..{count - 1}")
+
+
+def check_broadcast(**arrays: Array) -> None:
+    """Raise ValueError unless the shapes of the arrays broadcast."""
+    shapes = [tuple(x.shape) for x in arrays.values()]
+    longest = max(map(len, shapes))
+    columns = zip(*((1,) * (longest - len(shape)) + shape for shape in shapes), strict=True)
+    if any(len(set(lengths) - {1}) > 1 for lengths in columns):
+        raise ValueError(f"{', '.join(arrays)} must have shapes that broadcast, got {shapes}")
 
 
 def check_binary(name: str, x: Array) -> None:
@@ -49,6 +94,7 @@ def check_law(name: str, x: Array, *, axis: int = -1) -> None:
     Normalised exponentials carry the rounding of exponents that may be hundreds: all digits are too many.
     """
     xp = array_namespace(x)
+    check_floating(name, x)
     # An entry may exceed one by rounding: the sum bounds it.
     _require(name, x, x >= 0, "probabilities, none negative")
     excess = xp.abs(xp.sum(x, axis=axis) - 1)
@@ -62,6 +108,13 @@ def check_count(name: str, n: Any, *, least: int = 1) -> None:
     """Raise ValueError unless ``n`` is an int of at least ``least``."""
     if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {n!r}")
+
+
+def check_number(name: str, value: float, *, least: float, below: float = float("inf")) -> None:
+    """Raise ValueError unless least <= value < below: NaN and infinity are no such number."""
+    if not least <= value < below:
+        wanted = f"at least {least}" + (f" and below {below}" if below < float("inf") else " and finite")
+        raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
 
 
 def check_choice(name: str, value: str, *choices: str) -> None:

@@ -10,7 +10,15 @@ from __future__ import annotations
 import math
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_binary, check_finite, check_floating, check_probability, check_shape
+from .arguments import (
+    check_binary,
+    check_broadcast,
+    check_finite,
+    check_floating,
+    check_indices,
+    check_probability,
+    check_shape,
+)
 from .numerics import log_sum_exp, sigmoid, softplus, x_log_y
 
 LOG_TWO_PI = math.log(2 * math.pi)
@@ -27,6 +35,7 @@ def log_bernoulli(x: Array, logits: Array) -> Array:
     check_binary("x", x)
     check_floating("logits", logits)
     check_finite("logits", logits)
+    check_broadcast(x=x, logits=logits)
     # x a - softplus(a) would cancel for x = 1 and large a; the sign turns one case into the other.
     return -softplus(xp.where(x == 1, -logits, logits))
 
@@ -42,6 +51,7 @@ def log_bernoulli_of_probability(x: Array, p: Array) -> Array:
     check_binary("x", x)
     check_floating("p", p)
     check_probability("p", p)
+    check_broadcast(x=x, p=p)
     return x_log_y(x, p) + x_log_y(1 - x, 1 - p)
 
 
@@ -53,14 +63,25 @@ def log_categorical(x: Array, logits: Array) -> Array:
     """
     xp = array_namespace(x, logits)
     check_shape("x", x, *logits.shape[:-1])
-    if not xp.isdtype(x.dtype, "integral"):
-        raise ValueError(f"x must hold integer indices, got dtype {x.dtype}")
-    logits, K = _below_zero(logits), logits.shape[-1]
-    if not bool(xp.all((x >= 0) & (x < K))):
-        raise ValueError(f"x must hold indices from 0 to {K - 1}, got {int(xp.min(x))} to {int(xp.max(x))}")
-    chosen = x[..., None] == xp.arange(K, dtype=x.dtype, device=x.device)
-    picked = xp.sum(xp.where(chosen, logits, xp.zeros_like(logits)), axis=-1)
-    return picked - log_sum_exp(logits, axis=-1)
+    check_indices("x", x, logits.shape[-1])
+    log_p = log_softmax(logits)
+    values = xp.arange(logits.shape[-1], dtype=xp.int64, device=x.device)
+    chosen = xp.astype(x, xp.int64)[..., None] == values
+    return xp.sum(xp.where(chosen, log_p, xp.zeros_like(log_p)), axis=-1)
+
+
+def log_softmax(logits: Array) -> Array:
+    r"""Return :math:`\log p(k) = a_k - \log\sum_j e^{a_j}` of every k.
+
+    Shapes: logits (..., K) -> the same.   Exactness: exact; logits may be minus infinity.
+    Raises: ValueError where the largest logit of a row is not finite.
+    """
+    xp = array_namespace(logits)
+    check_floating("logits", logits)
+    top = xp.max(logits, axis=-1, keepdims=True)
+    check_finite("the largest logit of each row", top)
+    logits = logits - top  # the same law, and large ones lose no digits
+    return logits - log_sum_exp(logits, axis=-1)[..., None]
 
 
 def log_gaussian(x: Array, mean: Array, log_std: Array) -> Array:
@@ -73,7 +94,11 @@ def log_gaussian(x: Array, mean: Array, log_std: Array) -> Array:
     for name, array in (("x", x), ("mean", mean), ("log_std", log_std)):
         check_floating(name, array)
         check_finite(name, array)
-    return -(((x - mean) * xp.exp(-log_std)) ** 2) / 2 - log_std - LOG_TWO_PI / 2
+    check_broadcast(x=x, mean=mean, log_std=log_std)
+    error = x - mean
+    # At the mean no scale matters, however small: 0 times infinity would be NaN.
+    scale = xp.exp(xp.where(error == 0, xp.zeros_like(error), -log_std))
+    return -((error * scale) ** 2) / 2 - log_std - LOG_TWO_PI / 2
 
 
 def bernoulli_entropy(logits: Array) -> Array:
@@ -108,8 +133,7 @@ def categorical_entropy(logits: Array) -> Array:
     Raises: ValueError where the largest logit of a row is not finite.
     """
     xp = array_namespace(logits)
-    logits = _below_zero(logits)
-    log_p = logits - log_sum_exp(logits, axis=-1)[..., None]
+    log_p = log_softmax(logits)
     p = xp.exp(log_p)
     # 0 log 0 := 0, and minus infinity times zero is NaN
     return -xp.sum(p * xp.where(p > 0, log_p, xp.zeros_like(p)), axis=-1)
@@ -124,12 +148,3 @@ def gaussian_entropy(log_std: Array) -> Array:
     check_floating("log_std", log_std)
     check_finite("log_std", log_std)
     return log_std + (LOG_TWO_PI + 1) / 2
-
-
-def _below_zero(logits: Array) -> Array:
-    """Return the logits less their largest: the same law, and large ones lose no digits."""
-    xp = array_namespace(logits)
-    check_floating("logits", logits)
-    top = xp.max(logits, axis=-1, keepdims=True)
-    check_finite("the largest logit of each row", top)
-    return logits - top

@@ -33,6 +33,12 @@ def check_graph(graph: Graph) -> None:
             raise ValueError(f"edges must join two of the nodes 0..{graph.nodes - 1}, got ({u}, {v})")
 
 
+def _check_nodes(graph: Graph, *nodes: int) -> None:
+    for u in nodes:
+        if u not in range(graph.nodes):
+            raise ValueError(f"nodes must be among 0..{graph.nodes - 1}, got {u}")
+
+
 def has_edge(graph: Graph, u: int, v: int) -> bool:
     """Return whether there is an edge u -> v, or u - v in an undirected graph."""
     return (u, v) in graph.edges or (not graph.directed and (v, u) in graph.edges)
@@ -40,6 +46,7 @@ def has_edge(graph: Graph, u: int, v: int) -> bool:
 
 def parents(graph: Graph, v: int) -> tuple[int, ...]:
     """Return the parents of v, ascending: the u with u -> v.      [SH] 2.1"""
+    _check_nodes(graph, v)
     if not graph.directed:
         raise ValueError("parents are those of a directed graph, got an undirected one")
     return tuple(u for u in range(graph.nodes) if has_edge(graph, u, v))
@@ -47,6 +54,7 @@ def parents(graph: Graph, v: int) -> tuple[int, ...]:
 
 def neighbours(graph: Graph, u: int) -> tuple[int, ...]:
     """Return the neighbourhood of u, ascending: the v with u - v.      [SH] 2.1"""
+    _check_nodes(graph, u)
     if graph.directed:
         raise ValueError("neighbourhoods are those of an undirected graph, got a directed one")
     return tuple(v for v in range(graph.nodes) if has_edge(graph, u, v))
@@ -54,11 +62,13 @@ def neighbours(graph: Graph, u: int) -> tuple[int, ...]:
 
 def is_clique(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether the nodes are pairwise connected.      [SH] 2.1"""
+    _check_nodes(graph, *nodes)
     return all(has_edge(graph, u, v) or has_edge(graph, v, u) for u in nodes for v in nodes if u != v)
 
 
 def is_path(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether each node is followed along an edge, in its direction, by the next.      [SH] 2.1"""
+    _check_nodes(graph, *nodes)
     return all(has_edge(graph, u, v) for u, v in pairwise(nodes))
 
 
@@ -81,10 +91,12 @@ def topological_order(graph: Graph) -> tuple[int, ...]:
 
 def is_acyclic(graph: Graph) -> bool:
     """Return whether a directed graph is a DAG: no path along its edges comes back.      [SH] 2.1"""
+    check_graph(graph)  # a malformed graph is an error, not a cycle, and so is an undirected one
+    if not graph.directed:
+        raise ValueError("acyclic is said of a directed graph, got an undirected one")
     try:
         topological_order(graph)
     except ValueError:
-        check_graph(graph)  # a malformed graph is an error, not a cycle
         return False
     return True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..backends.arrays import Array, array_namespace
 from ..backends.streams import Rng
-from .arguments import check_floating, check_law, check_shape
-from .laws import draw, gather, log_table
+from .arguments import check_floating, check_law, check_log_weights, check_shape
+from .laws import check_function, draw, gather, log_table
 from .numerics import log_mean_exp, log_sum_exp
 
 
@@ -33,6 +33,8 @@ def importance_sampling(p: Array, q: Array, f: Array, *, samples: int, rng: Rng)
     [SH] 2.4.   Shapes: p, q, f (n, X) -> (n,), N = ``samples``.
     Exactness: unbiased for the expectation of f under p, of variance Var_q(f w) / N.
     """
+    array_namespace(p, q, f)
+    check_function("f", f, q)
     x = draw(q, samples=samples, rng=rng)
     return importance_estimate(gather(f, x), gather(importance_log_weights(p, q), x))
 
@@ -44,8 +46,9 @@ def importance_estimate(f: Array, log_weights: Array) -> Array:
     """
     xp = array_namespace(f, log_weights)
     _check_weights(log_weights)
-    check_shape("f", f, *log_weights.shape)
-    return xp.mean(f * xp.exp(log_weights), axis=-1)
+    check_function("f", f, log_weights)
+    # A value of zero counts for nothing, however large its weight.
+    return xp.mean(f * xp.exp(xp.where(f == 0, xp.zeros_like(log_weights), log_weights)), axis=-1)
 
 
 def self_normalised_estimate(f: Array, log_weights: Array) -> Array:
@@ -55,7 +58,7 @@ def self_normalised_estimate(f: Array, log_weights: Array) -> Array:
     Raises: ValueError where all weights of a row vanish.
     """
     xp = array_namespace(f, log_weights)
-    check_shape("f", f, *log_weights.shape)
+    check_function("f", f, log_weights)
     return xp.sum(f * normalised_weights(log_weights), axis=-1)
 
 
@@ -94,11 +97,8 @@ def effective_sample_size(log_weights: Array) -> Array:
 
 
 def _check_weights(log_weights: Array) -> None:
-    xp = array_namespace(log_weights)
-    check_floating("log_weights", log_weights)
+    check_log_weights("log_weights", log_weights)
     if log_weights.ndim == 0 or log_weights.shape[-1] == 0:
         raise ValueError(
             f"log_weights must have samples on the last axis, got shape {tuple(log_weights.shape)}"
         )
-    if bool(xp.any(xp.isnan(log_weights) | (log_weights == float("inf")))):
-        raise ValueError("log_weights must be finite or minus infinity, got NaN or infinity")

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 
 from ..backends.arrays import Array, array_namespace
 from ..backends.streams import Rng, as_stream
-from .arguments import check_count, check_floating, check_law, check_shape
+from .arguments import (
+    check_count,
+    check_finite,
+    check_floating,
+    check_indices,
+    check_law,
+    check_log_weights,
+    check_not_nan,
+    check_shape,
+)
 from .numerics import log_sum_exp, x_log_y
 
 
@@ -19,6 +28,13 @@ def check_table(name: str, p: Array) -> None:
     xp = array_namespace(p)
     check_floating(name, p)
     check_law(name, xp.reshape(p, (-1,)))
+
+
+def check_function(name: str, f: Array, law: Array) -> None:
+    """Raise ValueError unless ``f`` is floating like ``law``, of its shape, and nowhere NaN."""
+    check_shape(name, f, *law.shape)
+    check_floating(name, f, like=law)
+    check_not_nan(name, f)
 
 
 def log_table(p: Array) -> Array:
@@ -96,7 +112,7 @@ def expectation(law: Array, f: Array) -> Array:
     """
     xp = array_namespace(law, f)
     check_table("law", law)
-    check_shape("f", f, *law.shape)
+    check_function("f", f, law)
     return xp.sum(law * xp.where(law > 0, f, xp.zeros_like(f)))
 
 
@@ -104,8 +120,11 @@ def variance(law: Array, f: Array) -> Array:
     r"""Return :math:`\mathbb{E}_p[f^2] - \mathbb{E}_p[f]^2`, computed about the mean.      [SH] 2.3
 
     Shapes: law and f of one shape -> 0-d.   Exactness: exact, and never negative.
+    Raises: as ``expectation``, and ValueError where the mean is infinite.
     """
-    return expectation(law, (f - expectation(law, f)) ** 2)
+    mean = expectation(law, f)
+    check_finite("the mean of f", mean)
+    return expectation(law, (f - mean) ** 2)
 
 
 def monte_carlo(law: Array, f: Array, *, samples: int, rng: Rng) -> Array:
@@ -116,6 +135,7 @@ def monte_carlo(law: Array, f: Array, *, samples: int, rng: Rng) -> Array:
     Raises: ValueError where a row of ``law`` is no law, the shapes differ, or ``samples`` is below one.
     """
     xp = array_namespace(law, f)
+    check_function("f", f, law)
     return xp.mean(gather(f, draw(law, samples=samples, rng=rng)), axis=1)
 
 
@@ -139,7 +159,9 @@ def gather(f: Array, x: Array) -> Array:
     Shapes: f (n, X), x (n, N) of integers -> (n, N).   Exactness: exact.
     """
     xp = array_namespace(f, x)
+    check_shape("x", x, None, None)
     check_shape("f", f, x.shape[0], None)
+    check_indices("x", x, f.shape[1])
     return xp.take_along_axis(f, x, axis=1)
 
 
@@ -202,6 +224,7 @@ def log_evidence(prior: Array, log_likelihood: Array) -> Array:
     """
     check_table("prior", prior)
     check_shape("log_likelihood", log_likelihood, *prior.shape)
+    check_log_weights("log_likelihood", log_likelihood)
     return log_sum_exp(log_table(prior) + log_likelihood)
 
 
@@ -240,6 +263,7 @@ def elbo(q: Array, log_joint: Array) -> Array:
     Shapes: q and log_joint of one shape -> 0-d.
     Exactness: exact; minus infinity where q leaves the support of p.
     """
+    check_log_weights("log_joint", log_joint)
     return expectation(q, log_joint) + entropy(q)
 
 
@@ -286,8 +310,12 @@ def empirical_law(x: Array, *, like: Array) -> Array:
     Shapes: x (N,) of integers, like (X,) -> (X,), dtype of ``like``.   Exactness: exact.
     """
     xp = array_namespace(like, x)
-    values = xp.arange(like.shape[0], dtype=x.dtype, device=x.device)
-    return xp.mean(xp.astype(x[:, None] == values, like.dtype), axis=0)
+    check_shape("like", like, None)
+    check_floating("like", like)
+    check_shape("x", x, None)
+    check_indices("x", x, like.shape[0])
+    values = xp.arange(like.shape[0], dtype=xp.int64, device=x.device)
+    return xp.mean(xp.astype(xp.astype(x, xp.int64)[:, None] == values, like.dtype), axis=0)
 
 
 def _other_axes(joint: Array, axes: Sequence[int]) -> tuple[int, ...]:
@@ -303,11 +331,8 @@ def _check_pair(p: Array, q: Array) -> None:
 
 
 def _check_data(law: Array, x: Array) -> None:
-    xp = array_namespace(law, x)
+    array_namespace(law, x)
     check_shape("law", law, None)
     check_table("law", law)
     check_shape("x", x, None)
-    if not xp.isdtype(x.dtype, "integral"):
-        raise ValueError(f"x must hold integers, got dtype {x.dtype}")
-    if not bool(xp.all((x >= 0) & (x < law.shape[0]))):
-        raise ValueError(f"x must hold values in 0..{law.shape[0] - 1}")
+    check_indices("x", x, law.shape[0])

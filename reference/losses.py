@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_floating, check_shape
+from .arguments import check_array, check_finite, check_floating, check_number, check_shape
 
 
 def training_loss(losses: Array, regulariser: Array) -> Array:
@@ -13,6 +13,9 @@ def training_loss(losses: Array, regulariser: Array) -> Array:
     """
     xp = array_namespace(losses, regulariser)
     _check_losses(losses)
+    check_shape("regulariser", regulariser, *losses.shape[:-1])
+    check_floating("regulariser", regulariser, like=losses)
+    check_finite("regulariser", regulariser)
     return xp.sum(losses, axis=-1) + regulariser
 
 
@@ -33,7 +36,7 @@ def ridge_loss(w: Array, x: Array, y: Array, *, penalty: float) -> Array:
     Shapes: w (d,), x (N, d), y (N,) -> 0-d.   Exactness: exact.
     """
     xp = array_namespace(w, x, y)
-    _check_ridge(w, x, y)
+    _check_ridge(w, x, y, penalty)
     return training_loss((y - x @ w) ** 2 / 2, penalty * xp.sum(w * w) / 2)
 
 
@@ -43,7 +46,7 @@ def ridge_grad(w: Array, x: Array, y: Array, *, penalty: float) -> Array:
     Shapes: w (d,), x (N, d), y (N,) -> (d,).   Exactness: exact.
     """
     xp = array_namespace(w, x, y)
-    _check_ridge(w, x, y)
+    _check_ridge(w, x, y, penalty)
     return xp.matrix_transpose(x) @ (x @ w - y) + penalty * w
 
 
@@ -53,7 +56,8 @@ def ridge_hessian(x: Array, *, penalty: float) -> Array:
     Shapes: x (N, d) -> (d, d).   Exactness: exact.
     """
     xp = array_namespace(x)
-    check_shape("x", x, None, None)
+    check_array("x", x, None, None)
+    check_number("penalty", penalty, least=0)
     return xp.matrix_transpose(x) @ x + penalty * xp.eye(x.shape[1], dtype=x.dtype, device=x.device)
 
 
@@ -65,19 +69,21 @@ def newton_step(theta: Array, grad: Array, hessian: Array) -> Array:
     Raises: ValueError for shapes that do not match.
     """
     xp = array_namespace(theta, grad, hessian)
-    check_shape("theta", theta, None)
-    check_shape("grad", grad, *theta.shape)
-    check_shape("hessian", hessian, theta.shape[0], theta.shape[0])
+    check_array("theta", theta, None)
+    check_array("grad", grad, *theta.shape, like=theta)
+    check_array("hessian", hessian, theta.shape[0], theta.shape[0], like=theta)
     return theta - xp.linalg.solve(hessian, grad[:, None])[:, 0]
 
 
 def _check_losses(losses: Array) -> None:
     check_floating("losses", losses)
+    check_finite("losses", losses)
     if losses.ndim == 0 or losses.shape[-1] == 0:
         raise ValueError(f"losses must have one entry per point on the last axis, got {tuple(losses.shape)}")
 
 
-def _check_ridge(w: Array, x: Array, y: Array) -> None:
-    check_shape("w", w, None)
-    check_shape("x", x, None, w.shape[0])
-    check_shape("y", y, x.shape[0])
+def _check_ridge(w: Array, x: Array, y: Array, penalty: float) -> None:
+    check_array("w", w, None)
+    check_array("x", x, None, w.shape[0], like=w)
+    check_array("y", y, x.shape[0], like=w)
+    check_number("penalty", penalty, least=0)

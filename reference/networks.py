@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_choice, check_floating, check_law, check_shape
-from .numerics import log_sum_exp, sigmoid, softplus
+from .arguments import check_array, check_choice, check_floating, check_law, check_shape
+from .distributions import log_softmax
+from .numerics import sigmoid, softplus
 
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "softplus")
 
@@ -28,6 +29,7 @@ def activate(x: Array, *, activation: str) -> Array:
     Shapes: any, elementwise.   Exactness: exact.
     """
     xp = array_namespace(x)
+    check_floating("x", x)
     check_choice("activation", activation, *ACTIVATIONS)
     if activation == "identity":
         return x
@@ -44,6 +46,7 @@ def activation_grad(y: Array, *, activation: str) -> Array:
     Shapes: any, elementwise.   Exactness: exact.
     """
     xp = array_namespace(y)
+    check_floating("y", y)
     check_choice("activation", activation, *ACTIVATIONS)
     if activation == "identity":
         return xp.ones_like(y)
@@ -60,11 +63,7 @@ def dense(layer: Dense, x: Array, *, activation: str) -> Array:
     Shapes: x (n, inputs) -> (n, outputs).   Exactness: exact.
     Raises: ValueError for shapes that do not chain, or an unknown activation.
     """
-    array_namespace(*layer, x)
-    check_shape("layer.W", layer.W, None, None)
-    check_shape("layer.b", layer.b, layer.W.shape[1])
-    check_shape("x", x, None, layer.W.shape[0])
-    check_floating("x", x, like=layer.W)
+    _check_layer(layer, x)
     return activate(x @ layer.W + layer.b, activation=activation)
 
 
@@ -72,9 +71,12 @@ def dense_backward(layer: Dense, x: Array, y: Array, dy: Array, *, activation: s
     """Return the gradient with respect to the layer, summed over rows, and with respect to its input.
 
     Shapes: x (n, inputs), y = dense(layer, x) and dy (n, outputs) -> Dense, (n, inputs).   Exactness: exact.
+    Raises: ValueError for shapes that do not chain, or an unknown activation.
     """
     xp = array_namespace(x, y, dy)
-    check_shape("dy", dy, *y.shape)
+    _check_layer(layer, x)
+    for name, values in (("y", y), ("dy", dy)):
+        check_array(name, values, x.shape[0], layer.W.shape[1], like=x)
     dz = dy * activation_grad(y, activation=activation)
     return Dense(xp.matrix_transpose(x) @ dz, xp.sum(dz, axis=0)), dz @ xp.matrix_transpose(layer.W)
 
@@ -87,10 +89,7 @@ def mlp_forward(layers: Sequence[Dense], x: Array, *, activations: Sequence[str]
     Exactness: exact.
     Raises: ValueError where the layers do not chain or there is not one activation per layer.
     """
-    if len(activations) != len(layers) or not layers:
-        raise ValueError(
-            f"one activation per layer is wanted, got {len(activations)} for {len(layers)} layers"
-        )
+    _check_activations(layers, activations)
     values = [x]
     for layer, activation in zip(layers, activations, strict=True):
         values.append(dense(layer, values[-1], activation=activation))
@@ -104,7 +103,11 @@ def mlp_backward(
 
     [AL] 1.2.3, eq. 1.13.   Shapes: values from ``mlp_forward``, dy (n, N_{L+1}) -> one Dense per
     layer, summed over rows.   Exactness: exact.
+    Raises: as ``mlp_forward``, and ValueError where ``values`` are not its L + 1 arrays.
     """
+    _check_activations(layers, activations)
+    if len(values) != len(layers) + 1:
+        raise ValueError(f"values must be the {len(layers) + 1} arrays of mlp_forward, got {len(values)}")
     grads = []
     for k in reversed(range(len(layers))):
         grad, dy = dense_backward(layers[k], values[k], values[k + 1], dy, activation=activations[k])
@@ -115,21 +118,23 @@ def mlp_backward(
 def softmax(logits: Array) -> Array:
     r"""Return :math:`e^{v_i} / \sum_j e^{v_j}` over the last axis.      [AL] 1.2.2
 
-    Shapes: (..., K) -> the same.   Exactness: exact, for logits of any size.
+    Shapes: (..., K) -> the same.   Exactness: exact, for logits of any size, minus infinity included.
+    Raises: ValueError where the largest logit of a row is not finite.
     """
-    xp = array_namespace(logits)
-    return xp.exp(logits - log_sum_exp(logits, axis=-1)[..., None])
+    return array_namespace(logits).exp(log_softmax(logits))
 
 
 def softmax_cross_entropy(logits: Array, target: Array) -> Array:
     r"""Return :math:`H(t, \mathrm{softmax}(v)) = -\sum_k t_k \log \mathrm{softmax}(v)_k`, row by row.
 
     [AL] 1.2.2.
-    Shapes: logits and target (n, K), rows of ``target`` are laws -> (n,).   Exactness: exact.
+    Shapes: logits and target (n, K), rows of ``target`` are laws -> (n,).
+    Exactness: exact; infinite where a logit is minus infinity and its target positive.
     """
     xp = array_namespace(logits, target)
     _check_targets(logits, target)
-    return log_sum_exp(logits, axis=-1) - xp.sum(target * logits, axis=-1)
+    log_p = log_softmax(logits)
+    return -xp.sum(target * xp.where(target > 0, log_p, xp.zeros_like(log_p)), axis=-1)
 
 
 def softmax_cross_entropy_grad(logits: Array, target: Array) -> Array:
@@ -147,7 +152,7 @@ def squared_error(y: Array, target: Array) -> Array:
     Shapes: y and target (n, K) -> (n,).   Exactness: exact.
     """
     xp = array_namespace(y, target)
-    check_shape("target", target, *y.shape)
+    _check_errors(y, target)
     return xp.sum((y - target) ** 2, axis=-1)
 
 
@@ -156,7 +161,7 @@ def squared_error_grad(y: Array, target: Array) -> Array:
 
     Shapes: y and target (n, K) -> (n, K).   Exactness: exact.
     """
-    check_shape("target", target, *y.shape)
+    _check_errors(y, target)
     return 2 * (y - target)
 
 
@@ -174,7 +179,8 @@ def denoising_error(layers: Sequence[Dense], x: Array, noise: Array, *, activati
     [AL] eq. 1.15.
     Shapes: x and noise (n, d) -> (n,).   Exactness: exact.
     """
-    check_shape("noise", noise, *x.shape)
+    array_namespace(x, noise)
+    check_array("noise", noise, *x.shape, like=x)
     return squared_error(mlp_forward(layers, x + noise, activations=activations)[-1], x)
 
 
@@ -185,7 +191,7 @@ def correlate(image: Array, kernel: Array) -> Array:
     Shapes: image (n, R, S), kernel (h, w) -> (n, R-h+1, S-w+1).   Exactness: exact.
     """
     array_namespace(image, kernel)
-    check_shape("image", image, None, None, None)
+    check_array("image", image, None, None, None, like=kernel)
     rows, columns = _valid(kernel, image.shape[1:])
     return sum(
         kernel[i, j] * image[:, i : i + rows, j : j + columns]
@@ -217,8 +223,8 @@ def relu_interpolant(knots: Array, values: Array) -> tuple[Dense, Dense]:
     Exactness: exact at the knots, linear between them.
     """
     xp = array_namespace(knots, values)
-    check_shape("knots", knots, None)
-    check_shape("values", values, *knots.shape)
+    check_array("knots", knots, None)
+    check_array("values", values, *knots.shape, like=knots)
     if knots.shape[0] < 2 or not bool(xp.all(knots[1:] > knots[:-1])):
         raise ValueError("knots must be at least two, strictly ascending")
     slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])
@@ -227,14 +233,34 @@ def relu_interpolant(knots: Array, values: Array) -> tuple[Dense, Dense]:
 
 
 def _valid(kernel: Array, shape: tuple[int, ...]) -> tuple[int, int]:
-    check_shape("kernel", kernel, None, None)
+    check_array("kernel", kernel, None, None)
     rows, columns = shape[0] - kernel.shape[0] + 1, shape[1] - kernel.shape[1] + 1
     if min(rows, columns) < 1:
         raise ValueError(f"kernel must fit into the image {tuple(shape)}, got shape {tuple(kernel.shape)}")
     return rows, columns
 
 
+def _check_layer(layer: Dense, x: Array) -> None:
+    array_namespace(*layer, x)
+    check_array("layer.W", layer.W, None, None)
+    check_array("layer.b", layer.b, layer.W.shape[1], like=layer.W)
+    check_array("x", x, None, layer.W.shape[0], like=layer.W)
+
+
+def _check_activations(layers: Sequence[Dense], activations: Sequence[str]) -> None:
+    if len(activations) != len(layers) or not layers:
+        raise ValueError(
+            f"one activation per layer is wanted, got {len(activations)} for {len(layers)} layers"
+        )
+
+
+def _check_errors(y: Array, target: Array) -> None:
+    check_array("y", y, None, None)
+    check_array("target", target, *y.shape, like=y)
+
+
 def _check_targets(logits: Array, target: Array) -> None:
     check_shape("logits", logits, None, None)
     check_shape("target", target, *logits.shape)
+    check_floating("target", target, like=logits)
     check_law("target", target)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ..backends.arrays import Array, array_namespace
+from .arguments import check_floating
 
 Axis = int | tuple[int, ...] | None
 
@@ -16,6 +17,7 @@ def sigmoid(x: Array) -> Array:
     Shapes: any, elementwise.   Exactness: exact to rounding, in relative terms also in the left tail.
     """
     xp = array_namespace(x)
+    check_floating("x", x)
     e = xp.exp(-xp.abs(x))
     # The numerator is 1 from zero on and e below it; a where in its place branches, at five times the time.
     return xp.maximum(e, xp.astype(x >= 0, e.dtype)) / (1 + e)
@@ -27,6 +29,7 @@ def softplus(x: Array) -> Array:
     Shapes: any, elementwise.   Exactness: exact to rounding.
     """
     xp = array_namespace(x)
+    check_floating("x", x)
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
@@ -35,6 +38,7 @@ def log_sigmoid(x: Array) -> Array:
 
     Shapes: any, elementwise.   Exactness: exact to rounding.
     """
+    check_floating("x", x)
     return -softplus(-x)
 
 
@@ -44,6 +48,7 @@ def log_sum_exp(x: Array, *, axis: Axis = None) -> Array:
     Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
     """
     xp = array_namespace(x)
+    check_floating("x", x)
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
@@ -59,8 +64,8 @@ def log_mean_exp(x: Array, *, axis: Axis = None) -> Array:
 
     Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
     """
-    count = math.prod(x.shape[a] for a in _axes(x, axis))
-    return log_sum_exp(x, axis=axis) - math.log(count)
+    total = log_sum_exp(x, axis=axis)
+    return total - math.log(math.prod(x.shape[a] for a in _axes(x, axis)))
 
 
 def x_log_y(x: Array, y: Array) -> Array:
@@ -69,6 +74,8 @@ def x_log_y(x: Array, y: Array) -> Array:
     Shapes: broadcast.   Exactness: exact to rounding.
     """
     xp = array_namespace(x, y)
+    check_floating("x", x)
+    check_floating("y", y)
     zero = y == 0
     log_y = xp.where(zero, xp.full_like(y, -float("inf")), xp.log(xp.where(zero, xp.ones_like(y), y)))
     absent = x == 0

@@ -6,7 +6,7 @@ The caller says which way: ``ascend`` raises the function whose gradient it is g
     state = optimizer.start(theta)
     theta, state = optimizer.ascend(state, theta, log_likelihood_grad(theta, v))
 
-A rate is a positive number, or a function of the step t = 1, 2, ... that returns one.
+A rate is a number of at least 0, or a function of the step t = 1, 2, ... that returns one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backends.arrays import Array, array_namespace
+from .arguments import check_count, check_number
 
 Rate: TypeAlias = "float | Callable[[int], float]"
 Averages: TypeAlias = tuple[Array, ...]
@@ -59,6 +60,7 @@ class Optimizer(NamedTuple):
         if any(len(averages) != self.kept for averages in state.averages):
             raise ValueError("state must be one that this optimizer started, got another one's averages")
         rate = self.rate(t) if callable(self.rate) else self.rate
+        check_number("rate", rate, least=0)
         ruled = [self.rule(averages, g, t) for averages, g in zip(state.averages, gs, strict=True)]
         stepped = [x + (sign * rate) * step for x, (_, step) in zip(xs, ruled, strict=True)]
         return rebuild(theta, iter(stepped)), OptimizerState(t, tuple(averages for averages, _ in ruled))
@@ -71,7 +73,7 @@ def sgd(rate: Rate) -> Optimizer:
 
 def momentum(rate: Rate, *, decay: float) -> Optimizer:
     r"""Return heavy-ball steps, :math:`m \leftarrow \text{decay}\, m + g,\ \Delta = m`.      [AL] 1.3.2."""
-    _check_fraction("decay", decay)
+    check_number("decay", decay, least=0, below=1)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         m = decay * averages[0] + g
@@ -85,7 +87,8 @@ def rmsprop(rate: Rate, *, decay: float, epsilon: float) -> Optimizer:
 
     with :math:`s \leftarrow \text{decay}\, s + (1 - \text{decay})\, g^2` from zero.
     """
-    _check_fraction("decay", decay)
+    check_number("decay", decay, least=0, below=1)
+    check_number("epsilon", epsilon, least=0)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         s = decay * averages[0] + (1 - decay) * g**2
@@ -100,8 +103,9 @@ def adam(rate: Rate, *, mean_decay: float, square_decay: float, epsilon: float) 
     with m and s the running means of g and g^2 from zero, and hats for division by 1 - decay^t, which makes
     them weighted means.
     """
-    _check_fraction("mean_decay", mean_decay)
-    _check_fraction("square_decay", square_decay)
+    check_number("mean_decay", mean_decay, least=0, below=1)
+    check_number("square_decay", square_decay, least=0, below=1)
+    check_number("epsilon", epsilon, least=0)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         m = mean_decay * averages[0] + (1 - mean_decay) * g
@@ -117,6 +121,8 @@ def inverse_time(rate: float, *, delay: float) -> Callable[[int], float]:
 
     Their sum diverges and the sum of their squares converges: what stochastic approximation asks for.
     """
+    if not delay > 0:
+        raise ValueError(f"delay must be positive, got {delay!r}")
     return lambda t: rate / (1 + (t - 1) / delay)
 
 
@@ -127,6 +133,7 @@ def exponential(rate: float, *, factor: float) -> Callable[[int], float]:
 
 def linear(rate: float, *, steps: int) -> Callable[[int], float]:
     """Return the rates that fall from ``rate`` at t = 1 by equal amounts to zero after ``steps`` steps."""
+    check_count("steps", steps)
     return lambda t: rate * max(0.0, 1 - (t - 1) / steps)
 
 
@@ -149,8 +156,3 @@ def rebuild(tree: Any, arrays: Iterator[Array]) -> Any:
 
 def _forms(arrays: list[Array]) -> str:
     return ", ".join(f"{tuple(x.shape)} {x.dtype}" for x in arrays)
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must lie in [0, 1), got {value!r}")

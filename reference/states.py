@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_count
+from .arguments import check_count, check_shape
 
 MAX_STATES = 2**26
 """Enumerations of more states than this are refused before anything is allocated."""
@@ -74,9 +74,16 @@ def state_index(states: Array, radices: Sequence[int]) -> Array:
     """Return the row of each state in ``categorical_states``: the inverse of the enumeration.
 
     Shapes: states (n, len radices) -> (n,) int64.   Exactness: exact.
+    Raises: ValueError for a wrong shape, or values that no unit has.
     """
     xp = array_namespace(states)
+    check_shape("states", states, None, len(radices))
+    if not xp.isdtype(states.dtype, ("real floating", "integral")):
+        raise ValueError(f"states must hold real numbers, got dtype {states.dtype}")
     index = xp.zeros((states.shape[0],), dtype=xp.int64, device=states.device)
     for i, r in enumerate(radices):
-        index = index * r + xp.astype(states[:, i], xp.int64)
+        column = states[:, i]
+        if not bool(xp.all((column >= 0) & (column < r) & (column == xp.floor(column)))):
+            raise ValueError(f"states must hold whole numbers in 0..{r - 1} in column {i}")
+        index = index * r + xp.astype(column, xp.int64)
     return index

@@ -34,7 +34,7 @@ def solution(case: Regression) -> Any:
     cases=regressions,
     evidence=EXACTLY,
     mutants={
-        "uphill": {"sgd": lambda rate: optimizers.sgd(-rate)},
+        "uphill": {"sgd": lambda rate: optimizers.Optimizer(rate, 0, lambda _, g, t: ((), -g))},
         "half the rate": {"sgd": lambda rate: optimizers.sgd(rate / 2)},
         "penalty left out of the gradient": {
             "ridge_grad": lambda w, x, y, penalty: losses.ridge_grad(w, x, y, penalty=0.0)

@@ -117,8 +117,8 @@ def mean_weight_is_the_ratio_of_partition_functions(impl: Implementation, case: 
     log_w, p = backward(impl, case)
     agree(np.log(np.sum(p * np.exp(log_w))), log_z_base - log_z, "log E[w] backwards", atol=1e-9)
     theta, base, betas = case
-    exact = impl.expected_ais_weight(theta, base, betas=betas)
-    agree(np.log(to_numpy(exact)), log_z - log_z_base, "log of the expected weight", atol=1e-9)
+    exact = impl.log_expected_ais_weight(theta, base, betas=betas)
+    agree(exact, log_z - log_z_base, "log of the expected weight", atol=1e-9)
     run = impl.ais(theta, base, betas=betas, chains=2, rng=0)
     agree(run.log_partition_base, log_z_base, "log Z_0", atol=1e-9)
 

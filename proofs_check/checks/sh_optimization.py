@@ -198,7 +198,7 @@ def softmax_nll(impl: Implementation, theta: Any, targets: Any) -> tuple[float, 
     cases=logit_cases,
     evidence=EXACTLY,
     mutants={
-        "along the gradient": {"sgd": lambda rate: optimizers.sgd(-rate)},
+        "along the gradient": {"sgd": lambda rate: optimizers.Optimizer(rate, 0, lambda _, g, t: ((), -g))},
         "a rate beyond 2 / L": {"sgd": lambda rate: optimizers.sgd(9 * rate)},
         "softmax without its derivative": {
             "softmax_cross_entropy_grad": lambda logits, target: networks.softmax(logits)

@@ -22,11 +22,12 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_count, check_finite, check_floating, check_probability, check_shape
-from ..importance import effective_sample_size
-from ..numerics import log_mean_exp, sigmoid, softplus
+from ..arguments import check_array, check_count, check_finite, check_floating, check_probability, check_shape
+from ..importance import effective_sample_size, log_mean_weight
+from ..laws import log_table
+from ..numerics import log_sum_exp, sigmoid, softplus
 from ..states import binary_states
-from .gibbs import gibbs_law, law_of_units
+from .gibbs import gibbs_law
 from .rbm import RBM, check_rbm, check_visible, hidden_input, visible_input
 
 
@@ -59,8 +60,8 @@ def base_rate(v: Array, *, pseudo_count: float) -> Array:
     check_shape("v", v, None, None)
     check_floating("v", v)
     check_probability("v", v)
-    if not pseudo_count > 0:
-        raise ValueError(f"pseudo_count must be positive, got {pseudo_count!r}")
+    if not 0 < pseudo_count < math.inf:
+        raise ValueError(f"pseudo_count must be positive and finite, got {pseudo_count!r}")
     ones = xp.sum(v, axis=0)
     return xp.log(ones + pseudo_count) - xp.log(v.shape[0] - ones + pseudo_count)
 
@@ -69,8 +70,10 @@ def intermediate(theta: RBM, base: Array, beta: float) -> RBM:
     """Return the machine theta_beta of the path: the base-rate machine at 0, theta at 1.
 
     Shapes: base (V,) -> RBM.   Exactness: exact.
+    Raises: ValueError for a wrong shape or dtype, or a ``beta`` outside [0, 1].
     """
     _check_path(theta, base)
+    check_beta("beta", beta)
     return RBM(beta * theta.W, (1 - beta) * base + beta * theta.b, beta * theta.c)
 
 
@@ -126,30 +129,28 @@ def log_partition_above(reverse: AIS) -> Estimate:
     return _estimate(reverse, -1.0)
 
 
-def expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] | Array) -> Array:
-    """Return the exact mean weight of ``ais``, by carrying the weighted law of its state through the run.
+def log_expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] | Array) -> Array:
+    """Return the log of the exact mean weight of ``ais``: the weighted law of its state, carried through it.
 
-    That it equals Z / Z_0 whatever the betas is the theorem; here it is computed, not assumed.
+    That it equals log Z - log Z_0 whatever the betas is the theorem; here it is computed, not assumed.
 
     Shapes: base (V,) -> 0-d.   Exactness: exact.   Cost: K 2^(V + H + 1) multiplications.
     Raises: as ``ais``, and ValueError where the states are too many to enumerate.
     """
     _check_path(theta, base)
     xp = array_namespace(base)
-    law = law_of_units(base[None, :])[:, 0]
     v = binary_states(base.shape[0], like=base)
     x = hidden_input(theta, v)
+    log_law = v @ base - xp.sum(softplus(base))
     log_mean = xp.zeros((), dtype=base.dtype, device=base.device)
     for here, there in pairwise(check_betas(betas)):
-        log_ratio = log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
-        # The largest ratio is kept apart: what is left cannot overflow.
-        weighted = law * xp.exp(log_ratio - xp.max(log_ratio))
-        mass = xp.sum(weighted)
-        log_mean = log_mean + xp.max(log_ratio) + xp.log(mass)
-        law = weighted / mass
+        weighted = log_law + log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
+        mass = log_sum_exp(weighted)
+        log_mean = log_mean + mass
         if there < 1:
-            law = gibbs_law(intermediate(theta, base, there), law, steps=1)
-    return xp.exp(log_mean)
+            law = gibbs_law(intermediate(theta, base, there), xp.exp(weighted - mass), steps=1)
+            log_law = log_table(law)
+    return log_mean
 
 
 def log_density(theta: RBM, base: Array, v: Array, x: Array, beta: float) -> Array:
@@ -168,6 +169,12 @@ def move(theta: RBM, base: Array, x: Array, beta: float, stream: Stream) -> Arra
     """
     h = stream.bernoulli(sigmoid(beta * x))
     return stream.bernoulli(sigmoid(beta * visible_input(theta, h) + (1 - beta) * base))
+
+
+def check_beta(name: str, beta: float) -> None:
+    """Raise ValueError unless ``beta`` lies in [0, 1]."""
+    if not 0 <= beta <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {beta!r}")
 
 
 def check_betas(betas: Iterable[float]) -> list[float]:
@@ -197,12 +204,14 @@ def _run(theta: RBM, base: Array, v: Array, path: Sequence[float], stream: Strea
 
 def _estimate(run: AIS, sign: float) -> Estimate:
     xp = array_namespace(run.log_weights)
-    m = run.log_weights.shape[0]
-    log_mean = log_mean_exp(run.log_weights)
+    check_shape("run.log_weights", run.log_weights, None)
+    check_array("run.log_partition_base", run.log_partition_base, like=run.log_weights)
+    m, effective = run.log_weights.shape[0], effective_sample_size(run.log_weights)
+    log_mean = log_mean_weight(run.log_weights)
     relative = xp.exp(run.log_weights - log_mean)  # w over its mean
     variance = xp.sum((relative - 1) ** 2) / (m - 1) if m > 1 else xp.full_like(log_mean, float("inf"))
     log_partition = run.log_partition_base + sign * log_mean
-    return Estimate(log_partition, xp.sqrt(variance / m), effective_sample_size(run.log_weights))
+    return Estimate(log_partition, xp.sqrt(variance / m), effective)
 
 
 def _check_path(theta: RBM, base: Array) -> None:

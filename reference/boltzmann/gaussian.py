@@ -138,6 +138,7 @@ def model_statistics(theta: RBM) -> RBM:
 
     Shapes: -> RBM.   Exactness: exact.   Cost: 2^H states.
     """
+    check_rbm(theta)
     xp = array_namespace(*theta)
     h, p = binary_states(theta.W.shape[1], like=theta.W), marginal_hidden(theta)
     first, second = p @ h, xp.matrix_transpose(h) @ (p[:, None] * h)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_count, check_floating, check_law, check_shape
+from ..arguments import check_count, check_finite, check_floating, check_law, check_shape
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
 from .partition import law_of_bits
@@ -94,6 +94,10 @@ def law_of_units(inputs: Array) -> Array:
 
     Shapes: inputs (n, units) -> (2^units, n), one column per row of inputs.   Exactness: exact.
     """
+    check_floating("inputs", inputs)
+    if inputs.ndim != 2:
+        raise ValueError(f"inputs must have shape (n, units), got {tuple(inputs.shape)}")
+    check_finite("inputs", inputs)
     inputs = array_namespace(inputs).matrix_transpose(inputs)
     return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
 

@@ -117,7 +117,9 @@ def log_likelihood_grad(theta: BM, v: Array) -> BM:
 def _completions(theta: BM, v: Array) -> tuple[Array, Array]:
     """Return all states (m 2^(n-k), n) that extend a row of ``v``, and minus their energies (m, 2^(n-k))."""
     check_bm(theta)
-    n, k = theta.b.shape[0], v.shape[-1]
+    array_namespace(theta.b, v)
+    check_shape("v", v, None, None)
+    n, k = theta.b.shape[0], v.shape[1]
     if not 1 <= k <= n:
         raise ValueError(f"v must give between 1 and {n} units, got shape {tuple(v.shape)}")
     _check_states("v", v, theta, k)

@@ -94,6 +94,7 @@ def marginal_visible(theta: RBM) -> Array:
     Shapes: -> (2^V,).   Exactness: exact to rounding.   Cost: 2^V states, whatever H.
     Raises: ValueError where there are too many visible units.
     """
+    check_rbm(theta)
     return marginal_hidden(_transpose(theta))
 
 
@@ -121,7 +122,7 @@ def model_statistics(theta: RBM) -> RBM:
 
 
 def law_of_bits(off: Array, on: Array) -> Array:
-    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K.
+    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K, unchecked.
 
     Both factors are given because 1 - on would lose the small ones; they need not sum to one.
     Shapes: off, on (..., K, n) -> (..., 2^K, n), x in the order of ``binary_states``.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
 from ..arguments import check_shape
-from .annealing import check_betas, intermediate, log_density, move
+from .annealing import check_beta, check_betas, intermediate, log_density, move
 from .rbm import RBM, check_visible, hidden_input
 
 
@@ -38,7 +38,14 @@ def swap_log_ratio(
     with f the unnormalised marginals of ``annealing``: no partition function enters.
 
     Shapes: hot, cold (n, V) -> (n,).   Exactness: exact.
+    Raises: ValueError for wrong shapes or dtypes, states that are not binary, or a beta outside [0, 1].
     """
+    array_namespace(hot, cold, *theta)
+    intermediate(theta, base, beta_hot)  # checks both
+    check_beta("beta_cold", beta_cold)
+    check_visible(theta, hot, name="hot")
+    check_visible(theta, cold, name="cold")
+    check_shape("cold", cold, *hot.shape)
     x_hot, x_cold = hidden_input(theta, hot), hidden_input(theta, cold)
 
     def gain(v: Array, x: Array) -> Array:  # of v, going from hot to cold

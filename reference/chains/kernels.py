@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from ...backends.arrays import Array, array_namespace, eigenvalues
 from ...backends.enumerating import expect
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_binary, check_count, check_floating, check_law, check_shape
+from ..arguments import (
+    check_binary,
+    check_broadcast,
+    check_count,
+    check_floating,
+    check_law,
+    check_shape,
+)
 from ..laws import check_table, conditional
 from ..states import categorical_states, state_index
 
@@ -58,7 +65,9 @@ def law_after(K: Array, law: Array, *, steps: int) -> Array:
     """
     check_kernel(K)
     check_count("steps", steps, least=0)
+    array_namespace(K, law)
     check_shape("law", law, *law.shape[:-1], K.shape[0])
+    check_floating("law", law, like=K)
     check_law("law", law)
     for _ in range(steps):
         law = law @ K
@@ -96,6 +105,7 @@ def detailed_balance_residual(K: Array, law: Array) -> Array:
     xp = array_namespace(K, law)
     check_kernel(K)
     check_shape("law", law, K.shape[0])
+    check_floating("law", law, like=K)
     check_law("law", law)
     flow = law[:, None] * K
     return xp.max(xp.abs(flow - xp.matrix_transpose(flow)))
@@ -109,6 +119,9 @@ def total_variation(p: Array, q: Array) -> Array:
     xp = array_namespace(p, q)
     check_law("p", p)
     check_law("q", q)
+    check_broadcast(p=p, q=q)
+    if p.shape[-1] != q.shape[-1]:
+        raise ValueError(f"p and q must be over the same states, got {p.shape[-1]} and {q.shape[-1]}")
     return xp.sum(xp.abs(p - q), axis=-1) / 2
 
 
@@ -167,6 +180,7 @@ def systematic_scan_gibbs_kernel(table: Array, *, order: Sequence[int]) -> Array
     Shapes: table (X0, X1, ...) -> (S, S).   Exactness: exact.
     Raises: ValueError where ``table`` is no law, or ``order`` does not visit every variable.
     """
+    check_table("table", table)
     if set(order) != set(range(table.ndim)):
         raise ValueError(f"order must visit each of the {table.ndim} variables, got {tuple(order)}")
     K, *rest = (single_site_kernel(table, site=i) for i in order)

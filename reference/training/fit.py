@@ -73,6 +73,7 @@ def fit(
     from an int (``int`` itself: the backend's fast one; ``HostStream``: the same numbers on every backend).
     Raises: ValueError for no rows, counts below one, patience without a score, or a score that is NaN.
     """
+    array_namespace(data)
     check_count("batch_size", batch_size)
     check_count("epochs", epochs, least=0)
     if data.ndim < 1 or data.shape[0] == 0:

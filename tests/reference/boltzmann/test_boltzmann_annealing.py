@@ -11,8 +11,8 @@ from exactgen.reference.boltzmann.annealing import (
     AIS,
     ais,
     base_rate,
-    expected_ais_weight,
     intermediate,
+    log_expected_ais_weight,
     log_partition_above,
     log_partition_below,
     reverse_ais,
@@ -102,7 +102,15 @@ def test_base_rate_is_the_log_odds_of_smoothed_means(xp):
 
 @pytest.mark.parametrize("betas", [[0.0, 1.0], [0.0, 0.5, 1.0], BETAS])
 def test_expected_weight_is_the_ratio_of_partition_functions(xp, theta, betas):
-    np.testing.assert_allclose(float(expected_ais_weight(theta, xp(BASE), betas=betas)), Z_RATIO, rtol=1e-12)
+    found = log_expected_ais_weight(theta, xp(BASE), betas=betas)
+    np.testing.assert_allclose(float(found), np.log(Z_RATIO), rtol=1e-12)
+
+
+@pytest.mark.parametrize("betas", [[0.0, 1.0], [0.0, 0.5, 1.0]])
+def test_expected_weight_of_machines_that_exclude_each_other(xp, betas):
+    # On at the base rate, off in theta: Z / Z_0 = (1 + e^-800) / (1 + e^800) is no number but its log is.
+    off = RBM(xp([[0.0]]), xp([-800.0]), xp([0.0]))
+    assert float(log_expected_ais_weight(off, xp([800.0]), betas=betas)) == pytest.approx(-800, rel=1e-14)
 
 
 def test_the_oracle_tells_the_order_of_move_and_weight():
@@ -218,7 +226,7 @@ def test_bad_betas_are_refused(betas, message):
     with pytest.raises(ValueError, match=message):
         reverse_ais(theta, BASE, np.zeros((2, 3)), betas=betas, rng=0)
     with pytest.raises(ValueError, match=message):
-        expected_ais_weight(theta, BASE, betas=betas)
+        log_expected_ais_weight(theta, BASE, betas=betas)
 
 
 def test_bad_input_is_refused_by_name():
