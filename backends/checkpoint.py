@@ -7,8 +7,7 @@ interrupted run leaves the last whole file, or none.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +17,15 @@ import array_api_compat
 import numpy as np
 
 from .arrays import array_namespace, from_numpy, to_numpy
+from .files import write_whole
 
 
 def save(path: str | Path, state: Any) -> None:
     """Write ``state``, nested (named) tuples of arrays, ints and floats, to ``path`` atomically."""
-    path = Path(path)
+    content = io.BytesIO()
     entries = {name: _to_entry(name, leaf) for name, leaf in _leaves(state, "")}
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **entries)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
+    np.savez(content, allow_pickle=False, **entries)
+    write_whole(path, content.getvalue())
 
 
 def load(path: str | Path, *, like: Any) -> Any:

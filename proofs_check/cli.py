@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported here: --help answers at once, and bad usage is refused before anything is loaded.
 from ..backends.arrays import BACKENDS
+from ..backends.files import is_writable, write_whole
 from .audit import command as audit_command
 from .reproduce import command as reproduce_command
 
@@ -224,7 +225,7 @@ def _prepare(args: argparse.Namespace, *outputs: str | None) -> None:
             raise UsageError(f"--data-dir: {args.data_dir} is not a folder")
         os.environ["EXACTGEN_DATA"] = args.data_dir
     for file in outputs:
-        if file and file != "-" and (Path(file).is_dir() or not os.access(Path(file).parent, os.W_OK)):
+        if file and file != "-" and not is_writable(file):
             raise UsageError(f"{file} cannot be written")
 
 
@@ -299,9 +300,10 @@ def _json(plain: Any) -> str:
 
 
 def _write(file: str, content: str | bytes) -> None:
-    from .results import write_whole
-
     if file == "-":
         sys.stdout.write(content if isinstance(content, str) else content.decode())
-    else:
-        write_whole(Path(file), content)
+        return
+    try:
+        write_whole(file, content)
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be written: {problem}") from problem

@@ -1,18 +1,17 @@
-"""The last results: one JSON file per user, of one version of the sources; files are written whole."""
+"""The last results: one JSON file per user, of one version of the sources."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..backends.files import write_whole
 from .runner import Outcome
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -75,21 +74,3 @@ def save(file: Path, outcomes: Iterable[Outcome]) -> None:
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(plain))
-
-
-def write_whole(file: Path, content: str | bytes) -> None:
-    """Write ``content`` to ``file`` through a temporary file beside it: an interrupt leaves no half of it."""
-    data = content.encode() if isinstance(content, str) else content
-    if file.exists() and not file.is_file():  # /dev/null is written to, never replaced
-        file.write_bytes(data)
-        return
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise

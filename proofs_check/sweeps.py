@@ -26,7 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .results import write_whole
+from ..backends.files import write_whole
 
 Setting: TypeAlias = Mapping[str, Any]
 Task: TypeAlias = Callable[[Setting, int], Mapping[str, Any]]

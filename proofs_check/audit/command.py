@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json == "-":
             sys.stdout.write(text)
         else:
-            from ..results import write_whole
+            from ...backends.files import write_whole
 
             write_whole(Path(args.json), text)
     if args.json != "-":

@@ -269,6 +269,6 @@ def _print_space(console: Any) -> None:
 
 
 def _write(file: Path, content: str | bytes) -> None:
-    from ..results import write_whole
+    from ...backends.files import write_whole
 
     write_whole(file, content)

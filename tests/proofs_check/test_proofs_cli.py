@@ -255,22 +255,15 @@ def test_an_interrupted_run_writes_nothing(run, make, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    file = tmp_path / "a.json"
-    file.write_text("old")
+def test_a_full_disk_is_told_without_a_traceback(run, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "replace", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        results.write_whole(file, "new")
-    assert [(f.name, f.read_text()) for f in tmp_path.iterdir()] == [("a.json", "old")]
-
-
-def test_a_device_is_written_to_and_not_replaced():
-    results.write_whole(Path(os.devnull), "words")
-    assert not Path(os.devnull).is_file()
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = run("verify", "BA.eq1", "--json", "a.json")
+    assert code == 2
+    assert "a.json cannot be written: [Errno 28] No space left on device" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "x", "when": "y", "checks": [{}]}'])
