@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ...backends.arrays import Array, array_namespace
 from ...reference.layerwise import incorporation, marginal
+from ...reference.layerwise.incorporation import Marginal
 from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
 from ..strategies import Bottom, Candidate, bottoms, candidates, laws
 from .ao_marginal import SOLVERS, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
@@ -48,6 +49,12 @@ def of_likelihoods(p: Any, Q: Array) -> Array:
     return incorporation.inferred(p, 0 * Q + 1 / Q.shape[0])
 
 
+def alike(weights: Array) -> Array:
+    """Return equal weights of the data that occur."""
+    some = array_namespace(weights).astype(weights > 0, weights.dtype)
+    return some / array_namespace(some).sum(some)
+
+
 def overrelaxed(p: Any, Q: Array, *, weights: Array) -> Array:
     """Take twelve steps of EM's length at once, and renormalise."""
     xp = array_namespace(Q)
@@ -64,7 +71,9 @@ def half_way(p: Any, start: Array, *, weights: Array, tolerance: float, most_ste
 
 
 STEPS = {
-    "all data counted alike": {"incorporate": lambda p, Q, *, weights: incorporation.incorporate(p, Q)},
+    "all data counted alike": {
+        "incorporate": lambda p, Q, *, weights: incorporation.incorporate(p, Q, weights=alike(weights))
+    },
     "the prior Q forgotten in the posterior": {
         "incorporate": lambda p, Q, *, weights: weights @ of_likelihoods(p, Q)
     },
@@ -87,7 +96,9 @@ STEPS = {
         **STEPS,
         "posterior without the prior": {"inferred": of_likelihoods},
         "log-likelihood of equally frequent data": {
-            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(p, Q)
+            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(
+                p, Q, weights=alike(weights)
+            )
         },
     },
 )
@@ -176,7 +187,7 @@ def every_fixed_point_is_a_best_marginal(impl: Implementation, case: Bottom) -> 
         **{words: STEPS[words] for words in list(STEPS)[:2]},  # a longer step has the same fixed points
         "EM stopped after two steps": SOLVERS["EM stopped after two steps"],
         "all data counted alike in the gradient": {
-            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q)
+            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q, weights=alike(weights))
         },
         "every iterate averaged with the start": {"expectation_maximisation": half_way},
         "gradient on the support only": {

@@ -1,0 +1,571 @@
+"""[AO] 2.1-2.3: theorem 1, propositions 5 and 6 with the steps of their proofs, layer-wise consistency.
+
+Families are finite, every bottom layer with every law of the top, so the global optimum is found by trying
+all pairs.  [AO] assumes it to be unique; without that the statements are about its value, and about one of
+the optima.  All optimal values are proved by dual bounds (``ao_marginal``).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from ...backends.arrays import Array, array_namespace
+from ...reference import laws
+from ...reference.directed import belief
+from ...reference.directed.layers import Table
+from ...reference.laws import log_table
+from ...reference.layerwise import criteria, incorporation, marginal
+from ...reference.layerwise.incorporation import Marginal
+from ..registry import (
+    EXACTLY,
+    Implementation,
+    agree,
+    at_most,
+    check,
+    to_tolerance,
+    tolerance,
+)
+from ..strategies import Candidate, Family, candidates, families
+from ..strategies import laws as law_tables
+from .ao_incorporation import posterior_table
+from .ao_marginal import GAP, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
+from .brute import like
+
+TO_THE_CERTIFICATE = to_tolerance("1e-9 nats, the certificate of the best marginals")
+
+
+class Selected(NamedTuple):
+    """What the two stages of the procedure select in a family."""
+
+    bottom: int  # the best optimistic lower layer
+    found: Marginal  # its best marginal
+    top: int  # the law of the top closest to it
+
+
+def layers(case: Family) -> list[Array]:
+    """Return the bottom tables."""
+    return [case.bottoms[k, ...] for k in range(case.bottoms.shape[0])]
+
+
+def values(case: Family) -> Numbers:
+    """Return the log-likelihood of every model of the family, bottoms by tops."""
+    data = numbers(case.data)
+    return np.array([[log_lik(A, data, Q) for Q in numbers(case.tops)] for A in numbers(case.bottoms)])
+
+
+def boll(impl: Implementation, case: Family) -> tuple[int, tuple[Marginal, ...]]:
+    """Return the best optimistic lower layer, and the best marginals of all layers."""
+    xp = array_namespace(case.data)
+    x = xp.arange(case.data.shape[0], dtype=xp.int64)
+    tables = [Table(log_table(A)) for A in layers(case)]
+    found: tuple[int, tuple[Marginal, ...]] = impl.best_optimistic_layer(
+        tables, x, weights=case.data, tolerance=tolerance(GAP)
+    )
+    return found
+
+
+def select(impl: Implementation, case: Family) -> Selected:
+    """Run the procedure: the best optimistic layer, then the top nearest to its best marginal."""
+    which, all_found = boll(impl, case)
+    found = all_found[which]
+    costs = [float(impl.kl(found.Q, case.tops[j, :])) for j in range(case.tops.shape[0])]
+    return Selected(which, found, int(np.argmin(costs)))
+
+
+def with_top(case: Family, top: Array) -> Family:
+    """Return the family with one more law of the top."""
+    xp = array_namespace(top)
+    return case._replace(tops=xp.concat([case.tops, top[None, :]], axis=0))
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+def selecting(choose: Any) -> Any:
+    """Return a selection of the layer by another criterion, with its own best marginal."""
+
+    def layer(tables: Any, x: Array, *, weights: Array, tolerance: float) -> Any:
+        _, found = marginal.best_optimistic_layer(tables, x, weights=weights, tolerance=tolerance)
+        return choose(tables, weights, found), found
+
+    return layer
+
+
+def by_uniform_top(tables: Any, weights: Array, found: Any) -> int:
+    """Select the layer that is best under a uniform law of h: the top is not trained."""
+    A = [np.exp(numbers(table.logits)) for table in tables]
+    scores = [log_lik(a, numbers(weights), np.full(a.shape[1], 1 / a.shape[1])) for a in A]
+    return int(np.argmax(scores))
+
+
+def sparse_marginal(tables: Any, x: Array, *, weights: Array, tolerance: float) -> Any:
+    """Return best marginals from a start that is nearly a point mass, after five steps of EM."""
+    which, found = marginal.best_optimistic_layer(tables, x, weights=weights, tolerance=tolerance)
+    stopped = []
+    for table, one in zip(tables, found, strict=True):
+        S = one.Q.shape[0]
+        start = np.full(S, 0.01)
+        start[-1] = 1.0
+        stopped.append(
+            incorporation.expectation_maximisation(
+                explained(array_namespace(x).exp(table.logits)),
+                like(start / start.sum(), one.Q),
+                weights=weights,
+                tolerance=tolerance,
+                most_steps=1,
+            )
+        )
+    return which, tuple(stopped)
+
+
+SELECTIONS = {
+    "the layer of the lowest bound": {
+        "best_optimistic_layer": selecting(
+            lambda tables, weights, found: int(np.argmin([float(one.log_likelihood) for one in found]))
+        )
+    },
+    "the layer that does best under a uniform law of h": {"best_optimistic_layer": selecting(by_uniform_top)},
+    "a marginal after one step of EM from a sparse start": {"best_optimistic_layer": sparse_marginal},
+}
+MISLED = {words: SELECTIONS[words] for words in list(SELECTIONS)[::2]}
+REVERSED = {"KL the other way round": {"kl": lambda p, q: laws.kl(q, p)}}
+SHRUNK = {"KL in bits, half as large": {"kl": lambda p, q: laws.kl(p, q) / 2}}
+
+
+# --- theorem 1, first part; proposition 5 -----------------------------------------------------------------
+
+
+@check(
+    "AO.thm1",
+    "AO.thm1a",
+    "AO.prop5",
+    "AO.eq16",
+    "AO.eq17",
+    "AO.sec4a",
+    of=(marginal, laws),
+    cases=families(),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants=SELECTIONS,
+)
+def realised_best_marginal_makes_the_model_optimal(impl: Implementation, case: Family) -> None:
+    """Once the best marginal of the selected layer is among the tops, that pair is a global optimum.
+
+    The layer maximises U_D among all, as proved by the dual bounds of the others.  Without the uniqueness
+    that [AO] assumes it is one of several optima.
+    """
+    which, found = boll(impl, case)
+    whole = with_top(case, found[which].Q)
+    table, D = values(whole), numbers(case.data)
+    reached = table[which, -1]
+    agree(reached, table.max(), "value of the selected pair against the global optimum", rtol=0, atol=1e-9)
+    bounds = [dual_bound(A, D, numbers(f.Q)) for A, f in zip(numbers(case.bottoms), found, strict=True)]
+    agree(max(bounds), reached, "largest upper bound of any layer's U_D", rtol=0, atol=1e-9)
+    p = [explained(A) for A in layers(case)]
+    in_model = [float(impl.in_model_bound(q, whole.tops, weights=case.data)[0]) for q in p]
+    agree(in_model[which], max(in_model), "in-model bound of the selected layer", rtol=0, atol=1e-9)
+
+
+@check(
+    "AO.eq18",
+    "AO.sec2.2e",
+    of=(marginal, laws),
+    cases=families(),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants={
+        **{words: SELECTIONS[words] for words in ("the layer of the lowest bound",)},
+        "the last top, not the best": {
+            "in_model_bound": lambda p, tops, *, weights: marginal.in_model_bound(
+                p, tops[-1:, :], weights=weights
+            )
+        },
+        "data counted alike": {
+            "in_model_bound": lambda p, tops, *, weights: marginal.in_model_bound(p, tops)
+        },
+    },
+)
+def in_model_bound_is_below_the_bound_and_finds_the_optimum(impl: Implementation, case: Family) -> None:
+    """U_model <= U_D <= U_D(selected), = U_model(selected) once realised; the best U_model is the optimum."""
+    table = values(case)
+    which, found = boll(impl, case)
+    top = dual_bound(numbers(case.bottoms)[which], numbers(case.data), numbers(found[which].Q))
+    for k, A in enumerate(layers(case)):
+        in_model, j = impl.in_model_bound(explained(A), case.tops, weights=case.data)
+        agree(in_model, table[k].max(), "in-model bound")
+        agree(table[k][j], table[k].max(), "value of the maximiser")
+        bound = dual_bound(numbers(A), numbers(case.data), numbers(found[k].Q))
+        at_most(in_model, bound, "in-model bound against U_D", slack=1e-9)
+        at_most(bound, top, "U_D against that of the selected layer", slack=1e-9)
+    whole = with_top(case, found[which].Q)
+    realised, _ = impl.in_model_bound(explained(layers(case)[which]), whole.tops, weights=case.data)
+    agree(realised, top, "in-model bound of the selected layer, realised", rtol=0, atol=1e-9)
+
+
+# --- theorem 1, second part; proposition 6 ----------------------------------------------------------------
+
+
+@check(
+    "AO.thm1",
+    "AO.thm1b",
+    "AO.prop6",
+    "AO.eq19",
+    "AO.eq20",
+    "AO.sec4a",
+    of=(marginal, criteria, laws),
+    cases=families(),
+    examples=40,
+    evidence=TO_THE_CERTIFICATE,
+    mutants={
+        **MISLED,
+        "eq. 19 with its sign reversed": {
+            "loss_bounds": lambda p, found, top, *, weights: (
+                lambda bounds: bounds._replace(likelihood=-bounds.likelihood)
+            )(criteria.loss_bounds(p, found, top, weights=weights))
+        },
+        "KL the other way round": {
+            "loss_bounds": lambda p, found, top, *, weights: criteria.loss_bounds(
+                p, found, top, weights=weights
+            )._replace(divergence=laws.kl(top, found.Q))
+        },
+    },
+)
+def loss_is_bounded_by_both_divergences(impl: Implementation, case: Family) -> None:
+    """optimum - L(selected, top) <= KL(D||P) - KL(D||P_best) <= KL(best marginal || top), for every top.
+
+    Infinite bounds are reached: a top that misses a state that a datum needs.
+    """
+    D, table = numbers(case.data), values(case)
+    which, all_found = boll(impl, case)
+    A, found = numbers(case.bottoms)[which], all_found[which]
+    p, Q = explained(layers(case)[which]), numbers(found.Q)
+    for j, top in enumerate(numbers(case.tops)):
+        bounds = impl.loss_bounds(p, found, case.tops[j, :], weights=case.data)
+        of_laws = divergence(D, A @ top) - divergence(D, A @ Q)
+        agree(bounds.likelihood, of_laws, "eq. 19", rtol=1e-9, atol=1e-9)
+        agree(bounds.divergence, divergence(Q, top), "eq. 20", rtol=1e-9)
+        if math.isfinite(table.max()):
+            at_most(table.max() - table[which, j], of_laws, "loss against eq. 19", slack=1e-9)
+        at_most(of_laws, bounds.divergence, "eq. 19 against eq. 20", slack=1e-7)
+
+
+@check(
+    "AO.sec2.1a",
+    of=(marginal, criteria, laws),
+    cases=families().flatmap(
+        lambda case: st.tuples(st.just(case), law_tables(case.tops.shape[1], zeros=False))
+    ),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants={
+        "the global optimum in the bound": {
+            "loss_bounds": lambda p, found, top, *, weights: criteria.loss_bounds(
+                p, found, found.Q, weights=weights
+            )
+        },
+        **{words: SELECTIONS[words] for words in ("the layer of the lowest bound",)},
+    },
+)
+def bound_of_the_loss_does_not_know_the_optimum(impl: Implementation, case: Any) -> None:
+    """With another competitor among the tops the loss changes and the bound stays, still above it."""
+    family, other = case
+    rich = with_top(family, other)
+    before, after = values(family), values(rich)
+    which, found = boll(impl, family)
+    p, top = explained(layers(family)[which]), family.tops[0, :]
+    bounds = impl.loss_bounds(p, found[which], top, weights=family.data)
+    agree(
+        bounds.divergence,
+        divergence(numbers(found[which].Q), numbers(top)),
+        "the bound, by its two laws alone",
+    )
+    for table in (before, after):
+        if math.isfinite(table.max()):
+            loss = table.max() - table[which, 0]
+            at_most(loss, bounds.divergence, "loss against the bound", slack=1e-7)
+    at_most(before.max(), after.max(), "optimum of the smaller family", slack=0)
+
+
+@check(
+    "AO.sec2.1b",
+    "AO.sec2.2f",
+    of=(criteria, incorporation, marginal),
+    cases=candidates(most=3, zeros=False, sparse=False),
+    examples=40,
+    evidence=EXACTLY,
+    mutants={
+        "certificate of another weighting of the data": {
+            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q)
+        },
+        "certificate always closed": {
+            "certify": lambda p, Q, *, weights: incorporation.certify(p, Q, weights=weights)._replace(gap=0.0)
+        },
+    },
+)
+def bound_needs_the_optimal_q(impl: Implementation, case: Candidate) -> None:
+    """Where q is not optimal the top may match q_D, so KL = 0, and yet lose U_D - L(q_D) > 0.
+
+    It is safe again with the certificate of q_D added to eq. 19: loss <= E log P_q/P + log max g.  With the
+    optimal q it may be far above the loss: the best marginal is optimistic.
+    Example: h copies x with probability 0.8, P_D = (1/2, 1/2), q_D = P_J = (0.9, 0.1): 0.1309 nats.
+    """
+    A, data, Q = (numbers(x) for x in case)
+    p = explained(case.A)
+    top = best(impl, case.A, case.data)
+    loss = float(top.log_likelihood) - log_lik(A, data, Q)
+    given = impl.certify(p, case.Q, weights=case.data)
+    claimed = impl.loss_bounds(p, given, case.Q, weights=case.data)
+    agree(claimed.divergence, 0.0, "KL of q_D from itself")
+    agree(claimed.likelihood, 0.0, "eq. 19 of q_D against itself")
+    at_most(loss, float(claimed.likelihood) + claimed.gap, "loss against eq. 19 plus the gap", slack=1e-9)
+    copier = like([[0.8, 0.2], [0.2, 0.8]], case.A)
+    half, skew = like([0.5, 0.5], case.A), like([0.9, 0.1], case.A)
+    best_there = float(best(impl, copier, half).log_likelihood)
+    real = best_there - log_lik(numbers(copier), numbers(half), numbers(skew))
+    agree(real, 0.5 * math.log(0.25 / (0.74 * 0.26)), "loss of the example", rtol=1e-6)
+    found = impl.certify(explained(copier), skew, weights=half)
+    agree(found.gap, math.log(0.5 * (0.2 / 0.74 + 0.8 / 0.26)), "certificate of the example", rtol=1e-9)
+    # The other side: the competitors of a family of one top are no better than that top.
+    best_law = impl.loss_bounds(p, top, case.Q, weights=case.data)
+    at_most(0.0, best_law.likelihood, "loss of a family of one, which is zero, against eq. 19", slack=1e-9)
+
+
+# --- the top layers (eq. 12) and the whole procedure ------------------------------------------------------
+
+
+@check(
+    "AO.eq12",
+    of=(laws,),
+    cases=families().flatmap(lambda case: st.tuples(law_tables(case.tops.shape[1]), st.just(case.tops))),
+    examples=25,
+    evidence=EXACTLY,
+    mutants=REVERSED | {"entropy with the wrong sign": {"entropy": lambda p: -laws.entropy(p)}, **SHRUNK},
+)
+def nearest_top_is_the_likeliest(impl: Implementation, case: Any) -> None:
+    """KL(q_D || P_J) = -H(q_D) - E_{q_D} log P_J: one minimiser and maximiser, as in eq. 4-5 one layer up."""
+    target, tops = case
+    q = numbers(target)
+    gains = []
+    for j in range(tops.shape[0]):
+        gains.append(float(impl.expectation(target, log_table(tops[j, :]))))
+        by_hand = log_lik(np.eye(q.size), q, numbers(tops)[j])
+        agree(gains[-1], by_hand, "E log P_J")
+        agree(impl.kl(target, tops[j, :]), -gains[-1] - float(impl.entropy(target)), "KL", atol=1e-10)
+    costs = [float(impl.kl(target, tops[j, :])) for j in range(tops.shape[0])]
+    agree(gains[int(np.argmin(costs))], max(gains), "E log P_J at the least KL", rtol=1e-9)
+
+
+@check(
+    "AO.alg1",
+    of=(marginal, laws),
+    cases=families(),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants=MISLED | {"the farthest top": {"kl": lambda p, q: -laws.kl(p, q)}},
+)
+def layer_by_layer_is_as_good_as_its_top(impl: Implementation, case: Family) -> None:
+    """What the two stages select loses at most the least KL(q_D || P_J); nothing where a top matches q_D."""
+    chosen, table = select(impl, case), values(case)
+    Q, tops = numbers(chosen.found.Q), numbers(case.tops)
+    least = min(divergence(Q, top) for top in tops)
+    loss = table.max() - table[chosen.bottom, chosen.top] if math.isfinite(table.max()) else 0.0
+    at_most(loss, least, "loss of what is selected", slack=1e-7)
+    exact = select(impl, with_top(case, chosen.found.Q))
+    reached = values(with_top(case, chosen.found.Q))
+    agree(reached[exact.bottom, exact.top], reached.max(), "selected, realised", rtol=0, atol=1e-9)
+
+
+# --- steps of the proof of proposition 6 ------------------------------------------------------------------
+
+
+@check(
+    "AO.sec2.2g",
+    of=(laws,),
+    cases=families(zeros=False),
+    evidence=EXACTLY,
+    mutants=REVERSED | SHRUNK,
+)
+def differences_of_divergences_are_differences_of_likelihoods(impl: Implementation, case: Family) -> None:
+    """The loss of p1 against p2, E log p2 - E log p1, is KL(D||p1) - KL(D||p2)."""
+    D = numbers(case.data)
+    P = [A @ Q for A in numbers(case.bottoms) for Q in numbers(case.tops)]
+    for p1, p2 in pairwise([*P, np.full(D.size, 1 / D.size)]):
+        loss = log_lik(np.eye(D.size), D, p2) - log_lik(np.eye(D.size), D, p1)
+        first, second = (impl.kl(case.data, like(p, case.data)) for p in (p1, p2))
+        agree(float(first) - float(second), loss, "difference of divergences", rtol=1e-9, atol=1e-10)
+
+
+@check(
+    "AO.sec2.2h",
+    "AO.sec2.2i",
+    of=(incorporation, marginal),
+    cases=candidates().flatmap(
+        lambda case: st.tuples(st.just(case), law_tables(case.A.shape[1], zeros=False))
+    ),
+    examples=30,
+    evidence=to_tolerance("1e-7 (the best marginal is certified to 1e-12 nats)"),
+    mutants={
+        "posterior without the prior": {
+            "inferred": lambda p, Q: incorporation.inferred(p, 0 * Q + 1 / Q.shape[0])
+        },
+        "the prior in place of the posterior": {
+            "inferred": lambda p, Q: 0 * incorporation.inferred(p, 0 * Q + 1 / Q.shape[0]) + Q
+        },
+    },
+)
+def log_sum_step_and_the_mean_posterior(impl: Implementation, case: Any) -> None:
+    """E log p3/p1 <= E_D E_{p3(h|x)} log p3(h)/p1(h) for any p1, p3; the best marginal makes it KL(p3 || p1).
+
+    For that the mean posterior of p3 must be p3 itself.  It is not for an arbitrary law; and that it is does
+    not characterise the maxima, as [AO] says in passing: see proposition 7b.
+    """
+    (A, data, Q), other = case
+    a, d, p1 = numbers(A), numbers(data), numbers(other)
+    some = d > 0
+    kept = like(a[some], A)
+    found = best(impl, A, data)
+    for p3, is_best in ((Q, False), (found.Q, True)):
+        q = numbers(p3)
+        posterior = numbers(impl.inferred(explained(kept), p3))
+        agree(posterior, posterior_table(a, q)[some], "posterior p3(h | x)", rtol=1e-8)
+        mean = d[some] @ posterior
+        ratio = sum(m * math.log(s / t) for m, s, t in zip(mean, q, p1, strict=True) if s > 0)
+        at_most(log_lik(a, d, q) - log_lik(a, d, p1), ratio, "log-sum step", slack=1e-9)
+        if is_best:
+            agree(mean, q, "mean posterior of the best marginal", atol=1e-5, rtol=0)
+            agree(ratio, divergence(q, p1), "E log p3/p1", rtol=0, atol=1e-4)
+    copier, skew, weights = (like(t, A) for t in ([[0.8, 0.2], [0.2, 0.8]], [0.9, 0.1], [0.6, 0.4]))
+    agree(
+        impl.incorporate(explained(copier), skew, weights=weights),
+        [0.6 * 0.72 / 0.74 + 0.4 * 0.18 / 0.26, 0.6 * 0.02 / 0.74 + 0.4 * 0.08 / 0.26],
+        "mean posterior of a law that is not the best: (0.8607, 0.1393), not (0.9, 0.1)",
+    )
+
+
+# --- more layers below (2.3), consistency (2.5), fine-tuning (2.6) ----------------------------------------
+
+
+class Stacked(NamedTuple):
+    """Lower layers P(x | h1), next ones P(h1 | h2), and a law of the data."""
+
+    lower: Any  # (m, X, S)
+    next: Any  # (k, S, T)
+    data: Any  # (X,)
+
+
+@st.composite
+def stacks_of_tables(draw: DrawFn) -> Stacked:
+    """Stacks whose next layers leave no state of h1 impossible, so no datum is either."""
+    family = draw(families())
+    states, above = family.tops.shape[1], draw(st.integers(1, 3))
+    columns = law_tables(states, zeros=False)
+    nexts = [np.stack([draw(columns) for _ in range(above)], axis=1) for _ in range(draw(st.integers(1, 2)))]
+    return Stacked(family.bottoms, np.stack(nexts), family.data)
+
+
+def of_uniform_states(net: Any) -> Table:
+    """Return the two layers as one, with h1 uniform whatever h2."""
+    A, B = (numbers(array_namespace(table.logits).exp(table.logits)) for table in net)
+    return Table(log_table(like(A @ np.full_like(B, 1 / B.shape[0]), net[0].logits)))
+
+
+COMPOSED = {"h1 uniform whatever h2": {"compose": of_uniform_states}}
+
+
+@check(
+    "AO.sec2.3e",
+    of=(marginal, belief),
+    cases=stacks_of_tables(),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants=COMPOSED
+    | {
+        "the lower layer's bound after two steps of EM": {
+            "best_marginal": lambda p, *, weights, tolerance: marginal.best_marginal(
+                p, weights=weights, tolerance=tolerance, most_steps=2
+            )
+        }
+    },
+)
+def another_fixed_layer_never_raises_the_bound(impl: Implementation, case: Stacked) -> None:
+    """U_D(A B) <= U_D(A): laws on h1 of the form B Q are some of all laws; equal where B can copy."""
+    D = numbers(case.data)
+    A, B = case.lower[0, ...], case.next[0, ...]
+    both = array_namespace(A).exp(impl.compose((Table(log_table(A)), Table(log_table(B)))).logits)
+    agree(both, numbers(A) @ numbers(B), "the two layers as one")
+    one, two = best(impl, A, case.data), best(impl, both, case.data)
+    for table, found in ((A, one), (both, two)):
+        bound = dual_bound(numbers(table), D, numbers(found.Q))
+        agree(found.log_likelihood, bound, "bound", rtol=0, atol=1e-9)
+    at_most(two.log_likelihood, one.log_likelihood, "bound of two layers against one", slack=1e-9)
+
+
+@check(
+    "AO.sec2.6a",
+    of=(marginal, belief),
+    cases=stacks_of_tables(),
+    examples=30,
+    evidence=TO_THE_CERTIFICATE,
+    mutants=COMPOSED
+    | {
+        "the lower layer of the lowest bound": {
+            "best_optimistic_layer": SELECTIONS["the layer of the lowest bound"]["best_optimistic_layer"]
+        }
+    },
+)
+def fine_tuning_is_the_criterion_of_all_layers_as_one(impl: Implementation, case: Stacked) -> None:
+    """max over all layers at once of U_D(A B) is at least what layer by layer finds, and at most max U_D(A).
+
+    Layer by layer: the best optimistic A for the data, then the best optimistic B for its best marginal.
+    """
+    xp = array_namespace(case.data)
+    D = numbers(case.data)
+    lower = [Table(log_table(case.lower[k, ...])) for k in range(case.lower.shape[0])]
+    above = [Table(log_table(case.next[k, ...])) for k in range(case.next.shape[0])]
+    x, h = (xp.arange(n, dtype=xp.int64) for n in case.lower.shape[1:])
+    tol = tolerance(GAP)
+    a, found = impl.best_optimistic_layer(lower, x, weights=case.data, tolerance=tol)
+    b, _ = impl.best_optimistic_layer(above, h, weights=found[a].Q, tolerance=tol)
+    bounds = np.array(
+        [
+            [float(best(impl, xp.exp(impl.compose((A, B)).logits), case.data).log_likelihood) for B in above]
+            for A in lower
+        ]
+    )
+    composed = [[numbers(A) @ numbers(B) for B in numbers(case.next)] for A in numbers(case.lower)]
+    for i, row in enumerate(composed):
+        for j, table in enumerate(row):
+            Q = best(impl, like(table, case.data), case.data).Q
+            agree(bounds[i, j], dual_bound(table, D, numbers(Q)), "criterion of both layers", atol=1e-9)
+    at_most(bounds[a, b], bounds.max(), "layer by layer against all at once", slack=0)
+    at_most(bounds.max(), float(found[a].log_likelihood), "all at once against U_D of the best A", slack=1e-9)
+
+
+@check(
+    "AO.sec2.5a",
+    "AO.sec2.5b",
+    of=(marginal, incorporation, laws),
+    cases=families(),
+    examples=25,
+    evidence=TO_THE_CERTIFICATE,
+    mutants=MISLED,
+)
+def best_optimistic_training_is_layer_wise_consistent(impl: Implementation, case: Family) -> None:
+    """With the best marginal held as P(h) no layer beats the selected one; nor another P(h) with it.
+
+    Consistency of (theta, P(h)): theta maximises the likelihood with P(h) held.
+    """
+    which, found = boll(impl, case)
+    D, Q = numbers(case.data), numbers(found[which].Q)
+    held = [float(impl.log_likelihood(explained(A), found[which].Q, weights=case.data)) for A in layers(case)]
+    by_hand = [log_lik(A, D, Q) for A in numbers(case.bottoms)]
+    agree(held, by_hand, "likelihoods with P(h) held", rtol=1e-9)
+    agree(held[which], max(held), "the selected layer among all, P(h) held", rtol=0, atol=1e-9)
+    bound = dual_bound(numbers(case.bottoms)[which], D, Q)
+    agree(held[which], bound, "P(h) among all, the layer held", rtol=0, atol=1e-9)
