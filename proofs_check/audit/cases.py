@@ -42,9 +42,20 @@ class Catalogue(list[Any]):
         super().__init__()
         self.right = right
 
-    def add(self, name: str, words: str, **pieces: Any) -> None:
-        """Add the mistake that these pieces make of the right machine."""
+    def add(self, title: str, **pieces: Any) -> None:
+        """Add the mistake that these pieces make of the right machine, by "name: words"."""
+        name, words = title.split(": ", 1)
         self.append(type(name, (self.right,), {"__doc__": words, **pieces}))
+
+    def scaled(self, factor: Callable[..., float], *names: str) -> dict[str, Any]:
+        """Return the pieces that are wrong by a factor, which may depend on the arguments."""
+
+        def times(name: str) -> Any:
+            return lambda machine, *args, **kwargs: (
+                factor(*args) * getattr(self.right(machine.declares), name)(*args, **kwargs)
+            )
+
+        return {name: times(name) for name in names}
 
 
 @dataclass(frozen=True)

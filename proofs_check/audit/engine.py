@@ -90,9 +90,12 @@ def audit(adapter: Any, *, target: str = "", only: Sequence[str] = ()) -> Report
     return report
 
 
-def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, name: str = "") -> None:
-    """Add to the report what is found of one quantity on its cases; ``name`` is what the report calls it."""
-    declares, name = adapter.declares, name or quantity.name
+def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, trained_on: str = "") -> None:
+    """Add to the report what is found of one quantity on its cases."""
+    declares = adapter.declares
+    name = quantity.name + (" at trained parameters" if trained_on else "")
+    again = f"exactgen audit {report.target} --only {quantity.name}"
+    again += f" --train {trained_on}" if trained_on else ""
     cases = [case for case in quantity.cases if _asked(adapter, case)]
     results = {case: measure(adapter, quantity, case) for case in cases}
     unmeasured = [m.unmeasured for m in results.values() if m.unmeasured]
@@ -117,7 +120,7 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, name: st
         if some:
             rest = {case: m for case, m in results.items() if case not in overflown}
             diagnosis = diagnose(quantity, rest, some, declares)
-            found = _finding(diagnosis, name, quantity, some[0], results[some[0]], declares, report.target)
+            found = _finding(diagnosis, name, quantity, some[0], results[some[0]], declares, again)
             report.findings.append(found)
 
 
@@ -336,7 +339,7 @@ def _finding(
     case: Case,
     measured: Measured,
     declares: Declares,
-    target: str,
+    again: str,
 ) -> Finding:
     truth = exact(quantity.name, case, declares)
     worst = (name, "a value", measured.raised) if measured.raised else _worst(measured, truth, case, declares)
@@ -350,8 +353,7 @@ def _finding(
         actual=worst[2],
         given=_as_given(case, declares),
         exactness="statistical" if measured.radius else "exact",
-        reproduce=f"exactgen audit {target} --only {quantity.name}"
-        + (" --train digits" if name != quantity.name else ""),
+        reproduce=again,
         alternatives=diagnosis.alternatives,
     )
 

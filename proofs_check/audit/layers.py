@@ -27,6 +27,7 @@ from ...reference.layerwise.incorporation import incorporate
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from .cases import Array, Blocks, Case, Catalogue, Quantity, numbers, value
+from .catalogue import MISTAKES as RBM_MISTAKES
 from .catalogue import states
 from .protocol import Adapter, Declares
 
@@ -181,15 +182,6 @@ class Machine(Adapter):
 MISTAKES = Catalogue(Machine)
 _mistake = MISTAKES.add
 
-_ROWS = ("mixture_log_likelihood", "two_layer_log_likelihood", "dbn_bound", "log_sum_pass", "log_mean_pass")
-
-
-def _scaled(factor: float) -> dict[str, Any]:
-    def times(name: str) -> Any:
-        return lambda self, *given, **also: factor * getattr(Machine(self.declares), name)(*given, **also)
-
-    return {name: times(name) for name in (*_ROWS, "log_sampled_pass", "autoencoder_criterion")}
-
 
 def _uniform(weights: Array) -> Array:
     return np.full_like(weights, 1 / len(weights))
@@ -202,52 +194,45 @@ def _normalised(joint: Array) -> Array:
 # --- data incorporation
 
 _mistake(
-    "posterior-not-normalised",
-    "The posterior of each datum is not divided by P(x): likely data count more.",
+    "posterior-not-normalised: The posterior of each datum is not divided by P(x): likely data count more.",
     posterior=lambda _, P, Q: P * Q,
 )
 _mistake(
-    "normalised-at-the-end",
+    "normalised-at-the-end: "
     "The sum over the data is normalised, not each datum's posterior: likely data count more.",
     data_incorporation=lambda _, P, Q, w: _normalised(w @ (P * Q)),
 )
 _mistake(
-    "normalised-over-data",
-    "The posterior is normalised over the data instead of over the states.",
+    "normalised-over-data: The posterior is normalised over the data instead of over the states.",
     posterior=lambda _, P, Q: P * Q / np.maximum((P * Q).sum(axis=0), 1e-300),
 )
 _mistake(
-    "uniform-data-weights",
-    "The data weights are ignored: every row counts 1/n.",
+    "uniform-data-weights: The data weights are ignored: every row counts 1/n.",
     data_incorporation=lambda self, P, Q, w: Machine().data_incorporation(P, Q, _uniform(w)),
     average=lambda self, terms, w: self.scale(len(w)) * np.mean(terms),
     with_data=lambda _, passed, w: passed - np.log(len(w)),
 )
 _mistake(
-    "old-law-dropped",
-    "The old P(h) is dropped: the posterior is that under a uniform law of h.",
+    "old-law-dropped: The old P(h) is dropped: the posterior is that under a uniform law of h.",
     posterior=lambda _, P, Q: Machine().posterior(P, 0 * Q + 1),
 )
 _mistake(
-    "old-law-counted-twice",
-    "The old P(h) is multiplied in twice.",
+    "old-law-counted-twice: The old P(h) is multiplied in twice.",
     posterior=lambda _, P, Q: Machine().posterior(P, Q * Q),
 )
-_mistake("law-not-updated", "The old P(h) comes back unchanged.", data_incorporation=lambda _, P, Q, w: Q)
+_mistake("law-not-updated: The old P(h) comes back unchanged.", data_incorporation=lambda _, P, Q, w: Q)
 _mistake(
-    "hard-assignment",
-    "Each datum is given wholly to its most probable state: k-means instead of EM.",
+    "hard-assignment: Each datum is given wholly to its most probable state: k-means instead of EM.",
     posterior=lambda _, P, Q: np.eye(len(Q))[np.argmax(P * Q, axis=1)],
 )
 _mistake(
-    "logs-averaged",
-    "The logarithms of the posteriors are averaged instead of the posteriors.",
+    "logs-averaged: The logarithms of the posteriors are averaged instead of the posteriors.",
     data_incorporation=lambda self, P, Q, w: _normalised(
         np.exp(w @ np.log(np.maximum(self.posterior(P, Q), 1e-300)))
     ),
 )
 _mistake(
-    "sum-for-mean",
+    "sum-for-mean: "
     "The rows are summed where they are to be averaged (if meant, of a criterion: declare reduction=sum).",
     data_incorporation=lambda self, P, Q, w: len(w) * Machine().data_incorporation(P, Q, w),
     scale=lambda _, n: n,
@@ -265,58 +250,52 @@ def _outside(self: Any, x: Array, down: Down, log_law: Array, h: Array) -> Array
 
 
 _mistake(
-    "zeros-ignored",
-    "Only the units that are one count: (1 - x) log(1 - p) is missing.",
+    "zeros-ignored: Only the units that are one count: (1 - x) log(1 - p) is missing.",
     log_off=lambda _, logits: 0 * logits,
 )
 _mistake(
-    "units-averaged",
+    "units-averaged: "
     "The units' terms are averaged where they are to be summed: log P(x | h) is too small by their number.",
     sum_units=lambda _, terms: terms.mean(axis=-1),
 )
 _mistake(
-    "sigmoid-taken-twice",
-    "The sigmoid is taken twice: probabilities are given to a loss that expects logits.",
+    "sigmoid-taken-twice: The sigmoid is taken twice: probabilities are given to a loss that expects logits.",
     generate=lambda self, theta: lambda h: expit(Machine().generate(theta)(h)),
     decode=lambda self, theta: lambda h: expit(Machine().decode(theta)(h)),
 )
 _mistake(
-    "squared-error",
-    "Minus the squared error stands for the log-likelihood.",
+    "squared-error: Minus the squared error stands for the log-likelihood.",
     log_bits=lambda _, x, logits: -np.square(x - expit(logits)).sum(axis=-1),
 )
 _mistake(
-    "hidden-means-for-sum",
-    "Hidden means stand inside log P(x | h) where the sum over h belongs.",
+    "hidden-means-for-sum: Hidden means stand inside log P(x | h) where the sum over h belongs.",
     marginal=_at_means,
     reconstruction=lambda self, x, down, q, h: self.log_bits(x, down(q @ h)),
 )
 _mistake(
-    "sum-outside-the-logarithm",
+    "sum-outside-the-logarithm: "
     "Logarithms are summed over h: the mean of log P(x | h) stands for the log of its mean.",
     marginal=_outside,
 )
 _mistake(
-    "best-state-for-sum",
-    "The best state h stands for the sum over all: a maximum inside the logarithm.",
+    "best-state-for-sum: The best state h stands for the sum over all: a maximum inside the logarithm.",
     marginal=lambda self, x, down, log_law, h: np.max(self.log_bits(x[:, None], down(h)) + log_law, axis=1),
 )
 _mistake(
-    "law-of-hidden-dropped",
-    "The law of h is dropped: P(x | h) is summed over all states without it.",
+    "law-of-hidden-dropped: The law of h is dropped: P(x | h) is summed over all states without it.",
     law=lambda _, P_h: np.ones_like(P_h),
     log_top=lambda _, top, h: np.zeros(len(h)),
     inference_law=lambda _, q: np.ones_like(q),
 )
 _mistake(
-    "law-of-hidden-uniform",
+    "law-of-hidden-uniform: "
     "All states h count alike: P(x | h) is averaged over them instead of weighted by the law of h.",
     law=lambda _, P_h: _uniform(P_h),
     log_top=lambda _, top, h: np.full(len(h), -np.log(len(h))),
     inference_law=lambda _, q: np.full_like(q, 1 / q.shape[1]),
 )
 _mistake(
-    "units-in-reverse",
+    "units-in-reverse: "
     "The states are numbered with the first unit least significant: P(h) goes to the wrong states.",
     states=lambda _, units: states(units)[:, ::-1],
 )
@@ -329,68 +308,57 @@ def _marginal_of(theta: DBN, x: Array) -> Array:
 
 
 _mistake(
-    "missing-top-partition",
-    "log Z of the top machine is not subtracted: the value is unnormalised.",
+    "missing-top-partition: log Z of the top machine is not subtracted: the value is unnormalised.",
     log_z=lambda _, top: 0.0,
 )
 _mistake(
-    "averaged-top-partition",
-    "log Z of the top machine is averaged over states where it is to be summed.",
+    "averaged-top-partition: log Z of the top machine is averaged over states where it is to be summed.",
     log_z=lambda self, top: Machine.log_z(self, top) - len(top.b) * np.log(2),
 )
 _mistake(
-    "top-hidden-dropped",
+    "top-hidden-dropped: "
     "The top machine's hidden units are left out: its visible biases alone stand for its law.",
     unnormalised=lambda _, top, h: h @ top.b,
 )
 _mistake(
-    "top-hidden-maximised",
-    "The top machine's hidden units are maximised over, max(0, x), not summed over.",
+    "top-hidden-maximised: The top machine's hidden units are maximised over, max(0, x), not summed over.",
     unnormalised=lambda _, top, h: h @ top.b + np.maximum(0, h @ top.W + top.c).sum(axis=1),
 )
 _mistake(
-    "recognition-weights-generate",
-    "The recognition weights, transposed, are used to generate.",
+    "recognition-weights-generate: The recognition weights, transposed, are used to generate.",
     generate=lambda _, theta: lambda h: h @ theta.recognition[0].W + theta.generative[0].b,
 )
 _mistake(
-    "generative-weights-recognise",
-    "The generative weights, transposed, are used to recognise.",
+    "generative-weights-recognise: The generative weights, transposed, are used to recognise.",
     recognise=lambda _, theta, v: expit(v @ theta.generative[0].W + theta.recognition[0].b),
 )
 _mistake(
-    "bound-for-likelihood",
-    "The variational bound stands for the log-likelihood.",
+    "bound-for-likelihood: The variational bound stands for the log-likelihood.",
     two_layer_log_likelihood=lambda _, theta, x: Machine().dbn_bound(theta, x),
 )
 _mistake(
-    "likelihood-for-bound",
-    "The log-likelihood itself stands for the bound: no q enters.",
+    "likelihood-for-bound: The log-likelihood itself stands for the bound: no q enters.",
     dbn_bound=lambda _, theta, x: _marginal_of(theta, x),
 )
-_mistake("entropy-omitted", "The entropy of q is left out.", entropy=lambda _, q, mean: 0.0)
+_mistake("entropy-omitted: The entropy of q is left out.", entropy=lambda _, q, mean: 0.0)
 _mistake(
-    "entropy-of-wrong-sign",
-    "The entropy of q is subtracted where it is to be added.",
+    "entropy-of-wrong-sign: The entropy of q is subtracted where it is to be added.",
     entropy=lambda _, q, mean: -entr(q).sum(axis=1),
 )
 _mistake(
-    "entropy-of-ones-only",
-    "The entropy of each unit lacks -(1 - q) log(1 - q).",
+    "entropy-of-ones-only: The entropy of each unit lacks -(1 - q) log(1 - q).",
     entropy=lambda _, q, mean: entr(mean).sum(axis=1),
 )
 _mistake(
-    "entropy-averaged",
-    "The entropy of q is averaged over its units where it is to be summed.",
+    "entropy-averaged: The entropy of q is averaged over its units where it is to be summed.",
     entropy=lambda _, q, mean: entr(q).sum(axis=1) / mean.shape[1],
 )
 _mistake(
-    "prior-at-means",
-    "log p(h) is taken at the means of q instead of averaged over q.",
+    "prior-at-means: log p(h) is taken at the means of q instead of averaged over q.",
     prior_part=lambda self, top, mean, q, h: self.log_top(top, mean),
 )
 _mistake(
-    "prior-missing",
+    "prior-missing: "
     "The law of h is missing from the bound: only the reconstruction and the entropy are left.",
     prior_part=lambda self, top, mean, q, h: 0.0,
 )
@@ -398,49 +366,46 @@ _mistake(
 # --- auto-encoders
 
 _mistake(
-    "data-factor-missing",
+    "data-factor-missing: "
     "P_D(x) is missing inside the logarithm: harmless for training, but no bound of the log-likelihood.",
     with_data=lambda _, passed, w: passed,
 )
 _mistake(
-    "data-factor-uniform",
-    "P_D(x) inside the logarithm is 1/n whatever the data weights.",
+    "data-factor-uniform: P_D(x) inside the logarithm is 1/n whatever the data weights.",
     with_data=lambda _, passed, w: passed - np.log(len(w)),
 )
 _mistake(
-    "logarithm-of-the-mean",
+    "logarithm-of-the-mean: "
     "The logarithm is taken of the mean over the data, instead of the mean of logarithms.",
     average=lambda self, terms, w: self.scale(len(w)) * logsumexp(terms + np.log(w)),
 )
 _mistake(
-    "logarithm-of-the-sum",
+    "logarithm-of-the-sum: "
     "The logarithm is taken of the sum over data and h, instead of the mean over data of logarithms.",
     average=lambda self, terms, w: logsumexp(terms),
 )
 _mistake(
-    "weights-tied",
-    "The inference weights, transposed, are used to generate.",
+    "weights-tied: The inference weights, transposed, are used to generate.",
     decode=lambda _, theta: lambda h: h @ theta.inference[-1].W.T + theta.generative[0].b,
 )
 _mistake(
-    "hidden-rounded",
-    "Hidden units are set by q > 1/2 where their means belong.",
+    "hidden-rounded: Hidden units are set by q > 1/2 where their means belong.",
     rounded=lambda _, mean: (mean > 0.5).astype(float),
 )
-_mistake("means-for-samples", "Means stand where samples belong: nothing is drawn.", draw=lambda _, rng, p: p)
+_VALUES = (
+    "mixture_log_likelihood", "two_layer_log_likelihood", "dbn_bound",
+    "log_sum_pass", "log_mean_pass", "log_sampled_pass", "autoencoder_criterion",
+)  # fmt: skip
+for _name in ("means-for-samples", "thresholded", "inverted-comparison"):
+    _same = next(kind for kind in RBM_MISTAKES if kind.__name__ == _name)
+    _mistake(f"{_name}: {_same.__doc__}", draw=_same.draw)
 _mistake(
-    "thresholded",
-    "Units are set by p > 1/2 instead of drawn with probability p.",
-    draw=lambda _, rng, p: (p > 0.5).astype(float),
+    "wrong-sign: The sign is wrong: a loss stands for the log-likelihood.",
+    **MISTAKES.scaled(lambda *_: -1.0, *_VALUES),
 )
 _mistake(
-    "inverted-comparison",
-    "The comparison with the uniform number is inverted: units are one with probability 1 - p.",
-    draw=lambda _, rng, p: np.asarray(rng.random(p.shape) > p).astype(float),
-)
-_mistake("wrong-sign", "The sign is wrong: a loss stands for the log-likelihood.", **_scaled(-1.0))
-_mistake(
-    "bits-for-nats", "The logarithm is to base two: bits where nats belong.", **_scaled(float(1 / np.log(2)))
+    "bits-for-nats: The logarithm is to base two: bits where nats belong.",
+    **MISTAKES.scaled(lambda *_: 1 / np.log(2), *_VALUES),
 )
 
 

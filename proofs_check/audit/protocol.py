@@ -2,7 +2,7 @@
 
 All are optional. What is missing is reported as not covered, never as passed; families of models of which
 nothing is offered are not mentioned. Arrays are NumPy's, rows are samples. ``rng`` stands for a NumPy
-``Generator``: pass it on, or leave it where the code draws from module-level randomness, which is intercepted.
+``Generator``: pass it on, or leave it where the code draws from the module's own, which is intercepted.
 
 Of the RBM, ``theta`` is the reference's, and an update is an RBM of *ascent directions* (to be added to the
 parameters, learning rate one):
@@ -32,8 +32,8 @@ train                  rows, hidden, seed               the parameters after the
 
 Of directed layers, ``theta`` is the reference's ``DBN`` with one directed layer (``generative``,
 ``recognition``, ``top``) or ``AutoEncoder`` (``inference`` of any depth, one ``generative`` layer), ``layer``
-its ``Sigmoid`` (W (V, H), b (V,)); states h are in the order of ``binary_states``, no row of x is there twice,
-and ``weights`` are a law over the rows:
+its ``Sigmoid`` (W (V, H), b (V,)); states h are in the order of ``binary_states``, the rows of x differ, and
+``weights`` are a law over them:
 
 ========================  ================================  ==============================================
 quantity                  arguments                         returns

@@ -218,7 +218,7 @@ class Uniforms(np.lib.mixins.NDArrayOperatorsMixin):
         if kwargs:
             return lazy._refuse()
         name = func.__name__.strip("_")
-        if name in ("rsub",) and args[0] is not lazy:
+        if name == "rsub" and args[0] is not lazy:
             args = args[::-1]
         return lazy._apply(_TORCH_NAMES.get(name, name), args)
 
@@ -238,20 +238,14 @@ class Uniforms(np.lib.mixins.NDArrayOperatorsMixin):
             return self.decide(other, below=name.startswith("less") == mine_first)
         if name in ("add", "subtract"):
             sign = -1.0 if name == "subtract" else 1.0
-            if mine_first:
-                return Uniforms(
-                    *self._spread(_plain(self.shift) + sign * _plain(other)), self.scale, torch=self.torch
-                )
-            shift = _plain(other) + sign * _plain(self.shift)
-            return Uniforms(*self._spread(shift), sign * self.scale, torch=self.torch)
+            mine, others = (1.0, sign) if mine_first else (sign, 1.0)
+            shift = mine * _plain(self.shift) + others * _plain(other)
+            which, shift = np.broadcast_arrays(self.which, shift)
+            return Uniforms(which, shift, mine * self.scale, torch=self.torch)
         if name == "multiply" and np.ndim(other) == 0 and float(other) != 0:
             factor = float(other)
             return Uniforms(self.which, _plain(self.shift) * factor, self.scale * factor, torch=self.torch)
         return self._refuse()
-
-    def _spread(self, shift: Any) -> tuple[Any, Any]:
-        which, spread = np.broadcast_arrays(self.which, shift)
-        return which, spread
 
 
 _TORCH_NAMES = {
@@ -306,8 +300,6 @@ class _Draws:
         return self.random(shape or None)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
-        if size is None and (np.ndim(low) or np.ndim(high)):
-            size = np.broadcast_shapes(np.shape(low), np.shape(high))
         if np.ndim(low) or np.ndim(high):
             raise Unscriptable("uniform numbers of several ranges at once")
         u = self.random(size)

@@ -83,9 +83,7 @@ def examine(adapter: Any, report: Report, train: Any, valid: Any, *, data: str, 
         raise TargetError("its trained parameters are not finite")
     for name in VALUES:
         if callable(getattr(adapter, name, None)):
-            audit_quantity(
-                adapter, _trained(TABLE[name], theta, valid), report, name=f"{name} at trained parameters"
-            )
+            audit_quantity(adapter, _trained(TABLE[name], theta, valid), report, trained_on=data)
     p = (train.sum(axis=0) + 1) / (len(train) + 2)
     found = any(finding.name == "chains-weighted-by-rows" for finding in report.findings)
     return Training(

@@ -198,3 +198,20 @@ class ForgetsTheHiddenCoins(_Annealed):
 
     def log_base(self):
         return len(self.a) * np.log(2)
+
+
+class AddsTheEstimate(_Annealed):
+    mistake = "log-partition-added"
+
+    def ais_log_likelihood(self, v, betas, n_runs):
+        return -self.free_energy(v) + self.ais(betas, n_runs)
+
+
+class BoundsTheWrongWay(_Annealed):
+    """A mean of log weights is low, so the likelihood comes out high."""
+
+    mistake = "mean-of-log-weights"
+    ais = None
+
+    def ais_log_likelihood(self, v, betas, n_runs):
+        return -self.free_energy(v) - self.log_base() - np.mean(self.log_weights(betas, n_runs))
