@@ -248,7 +248,7 @@ def data_incorporation_is_a_step_of_em(impl: Implementation, case: Any) -> None:
 
     def surrogate(law: Numbers) -> float:
         pairs = np.argwhere((d[:, None] * posterior) > 0)
-        return sum(d[x] * posterior[x, h] * math.log(a[x, h] * law[h]) for x, h in pairs)
+        return float(sum(d[x] * posterior[x, h] * math.log(a[x, h] * law[h]) for x, h in pairs))
 
     found = numbers(impl.incorporate(explained(A), Q, weights=data))
     for weights in (counts[: q.size], counts[-q.size :]):

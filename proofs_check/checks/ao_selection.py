@@ -1,0 +1,564 @@
+"""[AO] 1.2, 3: search spaces, layer-wise selection, Pareto fronts, and what the bounds of 3.3 bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.enumerating import expect
+from ...backends.streams import ReplayStream
+from ...reference.boltzmann.rbm import RBM
+from ...reference.directed import belief, mixtures
+from ...reference.directed.layers import Sigmoid
+from ...reference.laws import draw, log_table
+from ...reference.layerwise import criteria, incorporation, marginal, selection
+from ...reference.layerwise.selection import Lower
+from ...reference.numerics import log_sum_exp, sigmoid
+from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
+from ..strategies import (
+    Bottom,
+    Candidate,
+    arrays,
+    binary_rows,
+    bottoms,
+    candidates,
+    hundredths,
+    laws,
+    weights,
+)
+from .ao_autoencoders import bits
+from .ao_marginal import SOLVERS, Numbers, best, dual_bound, explained, log_lik, numbers
+from .brute import like, states
+
+# --- the search space (table 1) ---------------------------------------------------------------------------
+
+RATE = ("log", 1e-5, 5e-2)
+PRINTED = {  # one row of the table in each entry: which classes use it, and its prior
+    "RBM hidden": ({"rbm"}, ("int", 1, 19)),
+    "hidden 1": ({"srbm", "ae", "aeri"}, ("int", 1, 16)),
+    "hidden 2": ({"srbm", "ae", "aeri"}, ("int", 1, 16)),
+    "inference hidden": ({"aeri"}, ("int", 1, 500)),
+    "CD rate": ({"rbm", "srbm", "ae", "aeri"}, RATE),
+    "BP rate": ({"ae", "aeri"}, RATE),
+    "initial deviation": ({"ae", "aeri"}, ("uniform", 0.0, 1.0)),
+}
+KINDS = {selection.Integer: "int", selection.LogUniform: "log", selection.Uniform: "uniform"}
+
+
+def at(prior: tuple[str, float, float], u: float) -> float:
+    """Return the prior's quantile at u."""
+    kind, low, high = prior
+    if kind == "log":
+        return float(low * (high / low) ** u)
+    return low + u * (high - low) if kind == "uniform" else low + math.floor(u * (high - low + 1))
+
+
+def linear(space: Any, *, rng: Any, like: Array) -> Any:
+    """Draw rates uniformly, not their logarithms."""
+    return selection.draw(
+        {
+            name: selection.Uniform(prior.low, prior.high)
+            if isinstance(prior, selection.LogUniform)
+            else prior
+            for name, prior in space.items()
+        },
+        rng=rng,
+        like=like,
+    )
+
+
+def without_last(space: Any, *, rng: Any, like: Array) -> Any:
+    """Draw sizes without the largest."""
+    return selection.draw(
+        {
+            name: prior._replace(high=prior.high - 1) if isinstance(prior, selection.Integer) else prior
+            for name, prior in space.items()
+        },
+        rng=rng,
+        like=like,
+    )
+
+
+@check(
+    "AO.tab1",
+    of=(selection,),
+    cases=st.tuples(*(st.integers(0, 2**16 - 1) for _ in range(7)), st.integers(1, 200_000)),
+    examples=40,
+    evidence=DEFINITION,
+    mutants={
+        "rates uniform, not their logarithms": {"draw": linear},
+        "the largest size left out": {"draw": without_last},
+        "epochs that do not depend on the data set": {"epochs": lambda rows: 20},
+        "batches of a hundred rows": {"epochs": lambda rows: max(1, round(20 * 100 / rows))},
+    },
+)
+def search_space_is_that_of_the_table(impl: Implementation, case: tuple[int, ...]) -> None:
+    """Each class's settings and priors; a draw is the quantile of its uniform; 20 * 10000 / N epochs.
+
+    The table does not say how epochs are rounded, nor that the logarithm's base does not matter.
+    """
+    *codes, rows = case
+    wanted = 20 * 10_000 / rows
+    at_most(abs(impl.epochs(rows) - wanted), max(0.5, 1 - wanted), f"rounding of {wanted} epochs")
+    for model, space in selection.TABLE_1.items():
+        printed = sorted(prior for classes, prior in PRINTED.values() if model in classes)
+        ours = sorted((KINDS[type(prior)], prior.low, prior.high) for prior in space.values())
+        ensure(ours == printed, f"priors of {model}", expected=printed, actual=ours)
+        uniforms, expected = [], {}
+        for code, name in zip(codes, sorted(space), strict=False):
+            prior, u = space[name], code / 2**16
+            uniforms += [u]
+            if not isinstance(prior, selection.Integer):  # its binary digits: a coin is one where u < 1/2
+                digits = [int(code >> (15 - k) & 1) if k < 16 else 0 for k in range(53)]
+                uniforms[-1:] = [0.25 if digit else 0.75 for digit in digits]
+            expected[name] = at((KINDS[type(prior)], prior.low, prior.high), u)
+        drawn = impl.draw(space, rng=ReplayStream(uniforms), like=np.zeros(1))
+        ensure(set(drawn) == set(expected), "settings", expected=sorted(expected), actual=sorted(drawn))
+        for name, value in drawn.items():
+            agree(value, expected[name], f"{name} of {model}", rtol=1e-9)
+
+
+# --- Pareto fronts (footnote 7), and averages of logarithms (footnote 8) ----------------------------------
+
+
+@check(
+    "AO.fn7",
+    of=(selection,),
+    cases=st.lists(st.tuples(st.integers(1, 5), st.integers(-5, -1)), min_size=1, max_size=6).map(
+        lambda models: np.array(models, float)
+    ),
+    examples=80,
+    evidence=DEFINITION,
+    mutants={
+        "more parameters preferred": {
+            "pareto_front": lambda n, v, *, dominance: selection.pareto_front(-n, v, dominance=dominance)
+        },
+        "ties subsume": {
+            "pareto_front": lambda n, v, *, dominance: selection.pareto_front(n, v, dominance="standard")
+        },
+        "only the single best": {"pareto_front": lambda n, v, *, dominance: v >= array_namespace(v).max(v)},
+    },
+)
+def front_of_the_footnote_is_the_weak_one(impl: Implementation, case: Array) -> None:
+    """Subsumed: strictly more parameters and a strictly worse likelihood than another.  It is a definition.
+
+    Taken to the letter it keeps ties: of two models of one size both may be on the front, and every model of
+    the smallest size is, however bad.  The usual (strong) front is within it, and they differ at ties alone.
+    """
+    models = [tuple(m) for m in numbers(case).tolist()]
+    weak = [not any(m > a and v < b for a, b in models) for m, v in models]
+    strong = [not any((m, v) != (a, b) and m >= a and v <= b for a, b in models) for m, v in models]
+    for words, front in (("printed", weak), ("standard", strong)):
+        found = impl.pareto_front(case[:, 0], case[:, 1], dominance=words)
+        ensure([bool(f) for f in numbers(found)] == front, f"front, {words}", expected=front, actual=found)
+    for (m, v), is_weak, is_strong in zip(models, weak, strong, strict=True):
+        ensure(is_weak or not is_strong, "the strong front within the weak one")
+        tied = any((m == a and v < b) or (m > a and v == b) for a, b in models)
+        ensure(is_strong == (is_weak and not tied), "the fronts differ at ties alone")
+
+
+@check(
+    "AO.fn8",
+    of=(belief,),
+    cases=st.tuples(binary_rows(12, max_rows=4), st.sampled_from((40.0, 80.0, 300.0))),
+    evidence=EXACTLY,
+    mutants={
+        "probabilities multiplied, then the logarithm": {
+            "log_likelihood": lambda net, x: array_namespace(x).where(
+                belief.log_likelihood(net, x) < -745, -math.inf + 0 * x[:, 0], belief.log_likelihood(net, x)
+            )
+        },
+        "tiny probabilities rounded up": {
+            "log_likelihood": lambda net, x: array_namespace(x).maximum(
+                belief.log_likelihood(net, x), 0 * x[:, 0] - 700.0
+            )
+        },
+    },
+)
+def one_impossible_row_ruins_the_average(impl: Implementation, case: Any) -> None:
+    """A model that is certain of 12 bits at a: a row with all bits wrong has -12 a nats, by the log domain.
+
+    Good everywhere else, its average is below the uniform code's -12 log 2; with a = 80 the probability
+    e^-960 is zero in floating point, and a plain logarithm of it minus infinity.
+    """
+    x, a = case
+    V = x.shape[1]
+    xp = array_namespace(x)
+    b = a * (2 * x[0, :] - 1)
+    net = (Sigmoid(xp.zeros((V, 1), dtype=x.dtype), b), Sigmoid(xp.zeros((1, 0), dtype=x.dtype), b[:1]))
+    bad = xp.concat([x, 1 - x[:1, :]], axis=0)
+    found = numbers(impl.log_likelihood(net, bad))
+    wrong = (numbers(bad) != numbers(x)[0]).sum(axis=1)
+    expected = -wrong * (a + math.log1p(math.exp(-a))) - (V - wrong) * math.log1p(math.exp(-a))
+    agree(found, expected, "log P(x)", rtol=1e-10)
+    at_most(found.mean(), -V * math.log(2), "average, against the uniform code")
+    ensure(np.isfinite(found).all(), "log-likelihoods are finite")
+
+
+# --- layer-wise selection (1.2, 3.3.2) --------------------------------------------------------------------
+
+
+def copier(V: int, weight: float, *, like: Array) -> Lower:
+    """Return a lower layer that copies, sharp at large weights, with inference that is certain."""
+    xp = array_namespace(like)
+    W = weight * xp.eye(V, dtype=like.dtype)
+    return Lower(Sigmoid(W, xp.full((V,), -weight / 2, dtype=like.dtype)), lambda x: x)
+
+
+def machines(V: int, biases: list[float], *, like: Array) -> list[RBM]:
+    """Return machines without couplings, one for each bias."""
+    xp = array_namespace(like)
+    zeros, one = xp.zeros((V, 1), dtype=like.dtype), xp.zeros((1,), dtype=like.dtype)
+    return [RBM(zeros, xp.full((V,), bias, dtype=like.dtype), one) for bias in biases]
+
+
+def empirical(layer: Numbers, x: Numbers, means: Numbers) -> Numbers:
+    """Return log sum_h P(x|h) q_D(h) of each row, q_D of the same rows, by tables; P(x|h) rows by states."""
+    H = means.shape[1]
+    h = states(H)
+    q = np.where(h[None] == 1, means[:, None, :], 1 - means[:, None, :]).prod(axis=2)
+    result: Numbers = np.log(layer @ q.mean(axis=0))
+    return result
+
+
+grown = st.tuples(
+    binary_rows(3, max_rows=4).filter(lambda x: len(x) > 1),
+    binary_rows(3, max_rows=5).filter(lambda x: len(x) > 1),
+    st.lists(st.sampled_from((1.0, 3.0, 8.0, 30.0)), min_size=1, max_size=3),
+    st.lists(hundredths(-3, 3), min_size=1, max_size=3),
+)
+
+
+@check(
+    "AO.alg6",
+    "AO.sec1.2b",
+    of=(selection,),
+    cases=grown,
+    examples=30,
+    evidence=EXACTLY,
+    mutants={
+        "scored on the training rows": {
+            "grow": lambda train, valid, **options: selection.grow(train, train, **options)
+        },
+        "data not passed up": {
+            "grow": lambda train, valid, *, lowers, uppers, depth, **options: selection.grow(
+                train,
+                valid,
+                lowers=lambda x: lowers(train),
+                uppers=lambda x: uppers(train),
+                depth=0,
+                **options,
+            )
+        },
+    },
+)
+def layers_are_chosen_one_by_one(impl: Implementation, case: Any) -> None:
+    """Lower layers by their bound on validation rows, upper ones by the likelihood of rows passed up.
+
+    With m candidates of each kind and L levels m L lower layers are trained, where every combination would
+    take m^L.  Inference here is certain, so what is passed up is known.
+    """
+    train, valid, sharpness, biases = case
+    V, depth, trained = train.shape[1], 3, []
+
+    def lowers(x: Array) -> list[Lower]:
+        trained.append(len(sharpness))
+        return [copier(V, w, like=x) for w in sharpness]
+
+    def uppers(x: Array) -> list[RBM]:
+        return machines(V, biases, like=x)
+
+    levels = impl.grow(train, valid, lowers=lowers, uppers=uppers, depth=depth, least=-1e9, errors=0.0, rng=1)
+    x = numbers(valid)
+    all_h = states(V)
+    bounds = []
+    for w in sharpness:
+        table = bits(w * all_h - w / 2, x).T
+        bounds.append(float(empirical(table, x, x).mean()))
+    likelihoods = [float((x * b - np.logaddexp(0, b)).sum(axis=1).mean()) for b in biases]
+    agree(len(levels), depth + 1, "levels")
+    agree(len(trained), depth, "times that lower layers were trained")
+    agree(sum(trained), depth * len(sharpness), "lower layers trained: m L, not m^L")
+    for k, level in enumerate(levels):
+        agree(list(level.likelihoods), likelihoods, "likelihoods of the upper models", rtol=1e-8)
+        agree(numbers(level.top.b)[0], biases[int(np.argmax(likelihoods))], "the likeliest upper model")
+        if k < depth:
+            agree(list(level.bounds), bounds, "bounds of the lower layers", rtol=1e-8, atol=1e-9)
+            agree(numbers(level.lower.layer.W)[0, 0], sharpness[int(np.argmax(bounds))], "best lower layer")
+
+
+@check(
+    "AO.fn9",
+    of=(selection, marginal, mixtures),
+    cases=candidates(zeros=False),
+    examples=30,
+    evidence=to_tolerance("1e-9 nats, the certificate of the best marginal"),
+    mutants={
+        **SOLVERS,
+        "adds whatever the bound": {"another_layer": lambda bounds, values, *, least, errors: True},
+        "never adds": {"another_layer": lambda bounds, values, *, least, errors: False},
+    },
+)
+def no_layer_helps_where_its_bound_is_no_higher(impl: Implementation, case: Candidate) -> None:
+    """Whatever is put on a next layer gains at most U_D - L(now): where the rule says stop, nothing.
+
+    On the data that U_D is of; "significantly" is left open (here: by more than nothing).  With U_{D,q} of a
+    poor q in its place the rule may stop too early (3.3.1).
+    """
+    A, data = numbers(case.A), numbers(case.data)
+    rows = np.repeat(np.arange(data.size), np.rint(data * 9).astype(int) + 1)
+    D = np.bincount(rows, minlength=data.size) / rows.size
+    found = best(impl, case.A, like(D, case.A))
+    log_best, log_some = np.log(A @ numbers(found.Q)), np.log(A @ numbers(case.Q))
+    now = 0.5 * log_best + 0.5 * log_some + (numbers(case.Q)[0] - 0.5) / 4
+    U = float(D @ log_best)
+    agree(U, dual_bound(A, D, numbers(found.Q)), "U_D", rtol=0, atol=1e-9)
+    if rows.size > 1:
+        adds = impl.another_layer(
+            like(log_best[rows], case.A), like(now[rows], case.A), least=0.0, errors=0.0
+        )
+        promised = U - float(now[rows].mean())
+        if abs(promised) > 1e-6:
+            ensure(adds == (promised > 0), "the rule", expected=promised > 0, actual=adds)
+        if not adds:
+            at_most(
+                float(log_some[rows].mean()), float(now[rows].mean()), "a model with the layer", slack=1e-6
+            )
+
+
+# --- what the bounds of 3.3.1 and 3.3.3 are no bounds of --------------------------------------------------
+
+NOISY = [[0.9, 0.1], [0.1, 0.9]]
+
+
+@check(
+    "AO.def8",
+    "AO.eq34",
+    "AO.sec3.3.3b",
+    of=(selection,),
+    cases=st.tuples(
+        st.integers(1, 3).flatmap(
+            lambda V: st.tuples(
+                weights(V, 2, saturation=4.0), weights(V), weights(V, 2, saturation=4.0), binary_rows(V)
+            )
+        ),
+        laws(4),
+    ),
+    examples=30,
+    evidence=DEFINITION,
+    mutants={
+        "q_D of another set of rows": {
+            "empirical_bound": lambda lower, x, *, weights: selection.empirical_bound(lower, x)
+        },
+        "the mean unit in place of the mean law": {
+            "empirical_bound": lambda lower, x, *, weights: selection.empirical_bound(
+                lower._replace(means=lambda rows: 0 * lower.means(rows) + weights @ lower.means(rows)),
+                x,
+                weights=weights,
+            )
+        },
+    },
+)
+def empirical_bound_of_any_rows(impl: Implementation, case: Any) -> None:
+    """U_{D,q} of any rows D, the layer and q held: of validation rows it is the validation bound."""
+    (W, b, up, x), law = case
+    data = numbers(law)[: x.shape[0]] + 0.25
+    data = data / data.sum()
+    lower = Lower(Sigmoid(W, b), lambda rows: sigmoid(rows @ up))
+    found = impl.empirical_bound(lower, x, weights=like(data, W))
+    h, rows = states(2), numbers(x)
+    q_D = data @ bits(rows @ numbers(up), h)
+    table = bits(h @ numbers(W).T + numbers(b), rows).T
+    agree(found, np.log(table @ q_D), "log sum_h P(x|h) q_D(h)", rtol=1e-8, atol=1e-9)
+
+
+@check(
+    "AO.sec3.3.1b",
+    "AO.sec3.3.1c",
+    "AO.sec3.3.3c",
+    of=(incorporation, criteria, marginal),
+    cases=[np.array(NOISY)],
+    evidence=EXACTLY,
+    mutants={
+        **{words: SOLVERS[words] for words in ("data weights ignored",)},
+        "all data counted alike": {
+            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(p, Q)
+        },
+        "the rows of q summed": {"aggregate": lambda q, *, weights: 0.5 * q[0, :] + 0.5 * q[1, :]},
+    },
+)
+def bounds_of_practice_err_on_either_side(impl: Implementation, A: Array) -> None:
+    """One example each, h a copy of x right with probability 0.9: what is above and below what.
+
+    U_D above the model's likelihood; U_{D,q} below U_D, and below the model itself where q is poor;
+    U_D of training data above or below validation likelihood; the validation bound below a model too.
+    """
+    table, p = numbers(A), explained(A)
+    skew, even, sure = np.array([0.9, 0.1]), np.array([0.5, 0.5]), np.array([1.0, 0.0])
+
+    def value(Q: Numbers, data: Numbers) -> float:
+        found = float(impl.log_likelihood(p, like(Q, A), weights=like(data, A)))
+        agree(found, log_lik(table, data, Q), "log-likelihood")
+        return found
+
+    def bound(q: Numbers, data: Numbers) -> float:
+        return value(numbers(impl.aggregate(like(q, A), weights=like(data, A))), data)
+
+    def ideal(data: Numbers) -> float:
+        found = best(impl, A, like(data, A))
+        agree(found.log_likelihood, dual_bound(table, data, numbers(found.Q)), "U_D", atol=1e-9)
+        return float(found.log_likelihood)
+
+    def below(low: float, high: float, what: str) -> None:
+        ensure(low < high - 1e-3, what, expected=f"below {high}", actual=low)
+
+    flat = np.full((2, 2), 0.5)
+    below(value(even, skew), ideal(skew), "a model that is not perfect, against U_D")
+    below(bound(flat, skew), ideal(skew), "U_{D,q} of a q that knows nothing, against U_D")
+    model = value(np.array([0.95, 0.05]), skew)
+    agree(bound(flat, skew), -math.log(2), "U_{D,q} of uniform q")
+    below(bound(flat, skew), model, "U_{D,q}, against the model itself")
+    below(value(sure, even), ideal(even), "validation data like the training data, less likely than U_D says")
+    below(ideal(even), value(sure, sure), "U_D of even training data, against sure validation data")
+    validation = bound(np.array(NOISY), skew)
+    agree(
+        validation, 0.9 * math.log(0.82 * 0.9 + 0.18 * 0.1) + 0.1 * math.log(0.82 * 0.1 + 0.18 * 0.9), "bound"
+    )
+    below(validation, value(sure, skew), "validation bound (-0.3928), against a model there (-0.3251)")
+
+
+# --- the estimate by draws (3.3.4) ------------------------------------------------------------------------
+
+
+def chances(case: Bottom) -> Numbers:
+    """Return a q(h | x) for the case: the posterior under uniform Q, uniform where x is impossible."""
+    A = numbers(case.A)
+    total = A.sum(axis=1, keepdims=True)
+    result: Numbers = np.where(total > 0, A / np.where(total > 0, total, 1), 1 / A.shape[1])
+    return result
+
+
+def on_average(estimate: Callable[[Array, Array], Array], case: Bottom, q: Numbers, K: int) -> float:
+    """Return the mean of an estimate over all joint draws of h; it is given log P(x|h) and log q(h|x~)."""
+    xp = array_namespace(case.A)
+    log_A, law = log_table(case.A), like(q, case.A)
+
+    def run(rng: Any) -> Array:
+        h = draw(law, samples=K, rng=rng)  # (n, K)
+        log_p = xp.stack([xp.take(log_A, h[y, :], axis=1) for y in range(law.shape[0])], axis=1)
+        return estimate(log_p, log_table(xp.take_along_axis(law, h, axis=1)))
+
+    return float(numbers(expect(lambda rng: run(rng)).mean()).sum())
+
+
+small = bottoms(most=2).filter(lambda case: bool((case.A.sum(axis=1) > 0).all()))
+
+
+def of_row(log_p: Array, x: int) -> Array:
+    """Return the likelihoods of datum x in every row: the mean of logs is then the logarithm for x."""
+    return array_namespace(log_p).broadcast_to(log_p[x : x + 1, :, :], log_p.shape)
+
+
+def inner(impl: Implementation, data: Array, x: int, log_p: Array, _: Array) -> Array:
+    """Return what is inside the logarithm for datum x."""
+    return array_namespace(log_p).exp(impl.sampled_bound(of_row(log_p, x), weights=data))
+
+
+def inner_printed(impl: Implementation, data: Array, x: int, log_p: Array, log_q: Array) -> Array:
+    """Return the same of the estimate as printed."""
+    return array_namespace(log_p).exp(impl.sampled_bound_printed(of_row(log_p, x), log_q, weights=data))
+
+
+def printed_estimate_is_right_on_average(impl: Implementation, case: Bottom) -> None:
+    """As printed, with one draw (K = 1) for each datum: the sum inside the logarithm is P(x) on average."""
+    q, A, D = chances(case), numbers(case.A), numbers(case.data)
+    for x in range(A.shape[0]):
+        mean = on_average(partial(inner_printed, impl, case.data, x), case, q, 1)
+        agree(mean, (A @ (D @ q))[x], f"mean of the sum inside the logarithm, x = {x}")
+
+
+@check(
+    "AO.def9",
+    "AO.eq35",
+    of=(criteria,),
+    cases=small,
+    examples=25,
+    evidence=EXACTLY,
+    printed=printed_estimate_is_right_on_average,
+    correction=(
+        "h drawn from q(h|x~) must not be weighted by q(h|x~) again, and K draws are averaged: E_D log "
+        "sum_x~ P_D(x~) (1/K) sum_k P(x|h_k).  What is inside the logarithm is then P(x) on average; the "
+        "estimate is low on average, ever less so as K grows.  The printed form agrees for K = 1 and "
+        "deterministic q, and grows by log K"
+    ),
+    mutants={
+        "not averaged over the draws": {
+            "sampled_bound": lambda log_p, *, weights: (
+                criteria.sampled_bound(log_p, weights=weights) + math.log(log_p.shape[-1])
+            )
+        },
+        "log of each draw, then the mean": {
+            "sampled_bound": lambda log_p, *, weights: (
+                weights @ array_namespace(log_p).mean(log_p, axis=2) @ weights
+            )
+        },
+        "data counted alike inside": {
+            "sampled_bound": lambda log_p, *, weights: (
+                weights @ (log_sum_exp(log_p, axis=(1, 2)) - math.log(log_p.shape[1] * log_p.shape[2]))
+            )
+        },
+    },
+)
+def sampled_bound_is_unbiased_inside_the_logarithm(impl: Implementation, case: Bottom) -> None:
+    """Over all draws: the sum inside has mean P(x), so the estimate is low on average, less so for K = 2."""
+    q, A, D = chances(case), numbers(case.A), numbers(case.data)
+    P, means = A @ (D @ q), []
+    for K in (1, 2):
+        for x in range(A.shape[0]):
+            mean = on_average(partial(inner, impl, case.data, x), case, q, K)
+            agree(mean, P[x], f"mean of the sum inside the logarithm, K = {K}", rtol=1e-9)
+        means.append(on_average(lambda p, _: impl.sampled_bound(p, weights=case.data), case, q, K))
+    at_most(means[0], means[1], "mean estimate, K = 1 against K = 2", slack=1e-9)
+    at_most(means[1], log_lik(A, D, D @ q), "mean estimate, K = 2 against the bound", slack=1e-9)
+
+
+@check(
+    "AO.sec3.3.4a",
+    of=(criteria,),
+    cases=st.tuples(st.integers(1, 4), st.integers(1, 3)).flatmap(
+        lambda nk: arrays((nk[0], nk[0], nk[1]), hundredths(-3, 0))
+    ),
+    evidence=EXACTLY,
+    mutants={
+        "a datum's own draws only": {
+            "sampled_bound": lambda log_p: criteria.sampled_bound(
+                array_namespace(log_p).stack([log_p[i, i : i + 1, :] for i in range(log_p.shape[0])])[
+                    :, [0] * log_p.shape[0], :
+                ]
+            )
+        },
+        "the first draw only": {"sampled_bound": lambda log_p: criteria.sampled_bound(log_p[:, :, :1])},
+    },
+)
+def estimate_uses_a_likelihood_for_each_pair_of_data_and_draw(impl: Implementation, log_p: Array) -> None:
+    """K N^2 likelihoods P(x|h): each of them counts, by e^{...} / (its row's sum) / N of its logarithm."""
+    table = numbers(log_p)
+    n, _, K = table.shape
+    agree(impl.sampled_bound(log_p), np.log(np.exp(table).mean(axis=(1, 2))).mean(), "estimate", rtol=1e-9)
+    used = 0
+    for place in product(range(n), range(n), range(K)):
+        moved = table.copy()
+        moved[place] += 1.0
+        change = float(impl.sampled_bound(like(moved, log_p))) - float(impl.sampled_bound(log_p))
+        row = np.exp(table[place[0]])
+        share = row[place[1:]] / row.sum()
+        agree(change, math.log1p(share * math.expm1(1.0)) / n, f"effect of likelihood {place}", rtol=1e-7)
+        used += 1
+    agree(used, K * n * n, "likelihoods used")
