@@ -2,7 +2,7 @@
 
     python benchmarks/sweeps.py [--quick] [--models N]
 
-The search is that of [AO] table 1: 100 models (6 with --quick), 2,469 epochs of CD-1 for each of two machines.
+The search is that of [AO] table 1: 100 models (6 with --quick), 2,469 epochs of CD-1 for each machine.
 The hand-written loop trains the same sizes and rates for as long, in plain NumPy, and keeps nothing.
 """
 
