@@ -412,8 +412,8 @@ _mistake(
 # --- cases and quantities
 
 
-def _random(*shape: int, scale: float = 1.0) -> Array:
-    return np.round(scale * np.random.default_rng([3, *shape]).normal(0.2, 1.0, shape), 2)
+def _random(*shape: int, scale: float = 1.0, seed: int = 3) -> Array:
+    return np.round(scale * np.random.default_rng([seed, *shape]).normal(0.2, 1.0, shape), 2)
 
 
 def _law(n: int) -> Array:
@@ -460,14 +460,14 @@ def _mixture(v: int, h: int, scale: float) -> Mixture:
 def _dbn(v: int, h: int, scale: float) -> DBN:
     return DBN(
         (Sigmoid(_random(v, h, scale=scale), _random(v)),),
-        (Sigmoid(_random(h, v), _random(h)),),
+        (Sigmoid(_random(h, v, seed=4), _random(h, seed=4)),),
         RBM(_random(h, 2, scale=scale), _random(h) / 2, _random(2)),
     )
 
 
 def _auto_encoder(v: int, h: int, scale: float) -> AutoEncoder:
     """Return a vanilla one, untied, or (where there are three units) one with a layer in between."""
-    up: tuple[Dense, ...] = (Dense(_random(v, h), _random(h)),)
+    up: tuple[Dense, ...] = (Dense(_random(v, h, seed=4), _random(h)),)
     if v == 3:
         up = (Dense(_random(v, 4), _random(4)), Dense(_random(4, h), _random(h)))
     return AutoEncoder(up, (Dense(_random(h, v, scale=scale), _random(v)),))
