@@ -40,7 +40,7 @@ class Backend:
         self.namespace = load_backend(name.removesuffix("-readonly"))
 
     def __call__(self, values: Any, dtype: str = "float64") -> Array:
-        """Return ``values`` as an array of this backend; read-only where the backend is ``numpy-readonly``."""
+        """Return ``values`` as an array of this backend, read-only on ``numpy-readonly``."""
         array = np.array(values, dtype=dtype)
         if self.name == "numpy-readonly":
             array.flags.writeable = False
