@@ -26,7 +26,7 @@ from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild
 from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
-from ..strategies import binary_rows, laws, rbms, weights
+from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute
 from .ao_marginal import GAP, Numbers, dual_bound, explained, log_lik, numbers
 from .brute import like, row, states
@@ -370,21 +370,25 @@ class Tied(NamedTuple):
 
 
 def trained(machine: RBM, x: Any, grad: Any, *, steps: int) -> RBM:
-    """Return tied weights after steps of length one along a gradient."""
+    """Return tied weights after steps of twice a gradient."""
     for _ in range(steps):
         slope = stacks.tied_grad(grad(stacks.untie(machine), x))
-        machine = RBM(*(field + g for field, g in zip(machine, slope, strict=True)))
+        machine = RBM(*(field + 2 * g for field, g in zip(machine, slope, strict=True)))
     return machine
 
 
 @st.composite
 def tied_weights(draw: DrawFn) -> Tied:
-    """Tied weights of small auto-encoders, as drawn or after 60 steps up eq. 25, to hundredths."""
-    V, H = draw(st.sampled_from(((2, 1), (1, 2), (3, 1), (2, 3))))
-    machine = RBM(*(draw(weights(*shape, scale=3.0, saturation=3.0)) for shape in ((V, H), (V,), (H,))))
-    x = draw(binary_rows(V))
-    if draw(st.booleans()):
-        machine = trained(machine, x, stacks.log_sum_pass_grad, steps=60)
+    """Tied weights, as drawn, or after 30 steps up eq. 25 of three data of two bits, to hundredths."""
+    climbs = draw(st.booleans())
+    V, H = (2, 1) if climbs else draw(st.sampled_from(((2, 1), (1, 2), (3, 1), (2, 3))))
+    entries = st.integers(-2, 2).map(float) if climbs else hundredths(-3, 3)
+    machine = RBM(*(draw(arrays(shape, entries)) for shape in ((V, H), (V,), (H,))))
+    if climbs:
+        x = np.delete(states(2), draw(st.integers(0, 3)), axis=0)
+        machine = trained(machine, x, stacks.log_sum_pass_grad, steps=30)
+    else:
+        x = draw(binary_rows(V))
     return Tied(RBM(*(np.round(field, 2) for field in machine)), x)
 
 
@@ -394,18 +398,18 @@ def mean_of(f: Any, x: Numbers, theta: AutoEncoder) -> Any:
 
 
 def backpropagation_never_lowers_eq_25(impl: Implementation, case: Tied) -> None:
-    """As printed: 60 steps of length one of backpropagation with cross-entropy do not lower eq. 25."""
+    """As printed: 30 steps of backpropagation with cross-entropy do not lower eq. 25."""
     machine, x = case
-    after = trained(machine, x, impl.log_mean_pass_grad, steps=60)
+    after = trained(machine, x, impl.log_mean_pass_grad, steps=30)
     gain = float((sum_pass(plain(stacks.untie(after)), x) - sum_pass(plain(stacks.untie(machine)), x)).mean())
-    at_most(0.0, gain, "gain in eq. 25 (nats per row) by 60 steps of backpropagation", slack=0.02)
+    at_most(0.0, gain, "gain in eq. 25 (nats per row) by 30 steps of backpropagation", slack=0.05)
 
 
 @check(
     "AO.sec3.2a",
     of=(stacks,),
     cases=tied_weights(),
-    examples=100,
+    examples=40,
     evidence=EXACTLY,
     printed=backpropagation_never_lowers_eq_25,
     correction=(
