@@ -322,7 +322,7 @@ def gradient_is_a_posterior_expectation(impl: Implementation, case: Deep) -> Non
     table = numbers(impl.posterior(case.net, values(case.net)))
     posterior = table.reshape(*A.shape, -1).sum(axis=2)
     agree(posterior, A * P_h / P_x[:, None], "P(h | x)", rtol=1e-8)
-    agree(posterior / A, P_h / P_x[:, None], "P(h|x) / P(x|h)", rtol=1e-8)
+    agree(posterior * P_x[:, None], A * P_h, "P(h|x) P(x) against P(x|h) P(h)", rtol=1e-8)
     log_p = derivative(lambda at: np.log(conditional(at[0]) @ top(at)), net)
     of_A, of_top = derivative(lambda at: conditional(at[0]), net), derivative(top, net)
     found = list(leaves(impl.log_likelihood_grad(case.net, values(case.net), weights=case.data)))

@@ -132,7 +132,7 @@ SOLVERS = {
     "AO.eq14",
     of=(marginal,),
     cases=bottoms(),
-    examples=60,
+    examples=30,
     evidence=to_tolerance("1e-9 nats, proved by a dual bound for each case"),
     mutants=SOLVERS,
 )
@@ -159,7 +159,7 @@ def best_marginal_attains_its_dual_bound(impl: Implementation, case: Bottom) -> 
     "AO.sec3.3a",
     of=(marginal, belief),
     cases=candidates(),
-    examples=40,
+    examples=25,
     evidence=to_tolerance("1e-9 nats, the certificate of the best marginal"),
     mutants={
         **SOLVERS,
@@ -188,7 +188,7 @@ def bound_is_the_least_upper_bound_of_deep_models(impl: Implementation, case: Ca
     of=(marginal,),
     cases=candidates(zeros=False),
     evidence=EXACTLY,
-    examples=40,
+    examples=25,
     mutants={
         "the bound taken over all laws": {
             "in_model_bound": lambda p, tops, *, weights: (
@@ -288,7 +288,7 @@ def range_of_optima(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
     "AO.sec2.2d",
     of=(marginal, incorporation),
     cases=bottoms(),
-    examples=40,
+    examples=25,
     evidence=to_tolerance("1e-4 in the probabilities (the value is certified to 1e-12 nats)"),
     mutants={
         **SOLVERS,
@@ -313,7 +313,7 @@ def best_marginal_is_unique_unless_columns_depend(impl: Implementation, case: Bo
         xp.full((Q.size,), 1 / Q.size, dtype=found.Q.dtype),
         weights=case.data,
         tolerance=tolerance(1e-10),
-        most_steps=100,
+        most_steps=60,
     )
     # L(Q) - L(R) >= |P_Q/P_R - 1|^2 / 2 or so: what is within 1e-10 nats has P within some 1e-5.
     if slow.gap <= tolerance(1e-10):
@@ -332,6 +332,7 @@ def best_marginal_is_unique_unless_columns_depend(impl: Implementation, case: Bo
     "AO.sec2.1c",
     of=(marginal, incorporation),
     cases=st.integers(1, 5).flatmap(lambda n: st.tuples(laws(n), st.permutations(range(n)))),
+    examples=15,
     evidence=to_tolerance("1e-9 nats"),
     mutants=SOLVERS,
 )
@@ -409,7 +410,7 @@ def aggregate_is_the_marginal_of_data_and_inference(impl: Implementation, case: 
     "AO.prop3a",
     of=(criteria, incorporation, marginal),
     cases=inferring,
-    examples=40,
+    examples=25,
     evidence=to_tolerance("1e-9 nats, the certificate of the best marginal"),
     mutants={
         **SOLVERS,
@@ -467,7 +468,7 @@ def codes(n: int, S: int) -> list[Numbers]:
     "AO.sec2.1d",
     of=(criteria, incorporation, marginal),
     cases=bottoms(most=3),
-    examples=40,
+    examples=25,
     evidence=to_tolerance("1e-9 nats, the certificate of the best marginal"),
     mutants={
         **SOLVERS,
@@ -508,7 +509,7 @@ def families_of_q_that_reach_every_law_are_enough(impl: Implementation, case: Bo
     "AO.sec3.3.1a",
     of=(criteria, incorporation, marginal),
     cases=inferring,
-    examples=40,
+    examples=25,
     evidence=to_tolerance("1e-9 nats, the certificate of the best marginal"),
     mutants={
         **SOLVERS,
