@@ -1,13 +1,10 @@
 """Binary sets: every kind of damage on a small stand-in, then the real files where they are."""
 
-import os
 import zipfile
 
 import numpy as np
 import pytest
 from exactgen.data import BINARY_SETS, MissingDataError, binary_set, binary_sets
-
-HAVE_DATA = bool(os.environ.get("EXACTGEN_DATA"))
 
 
 def parts():
@@ -86,9 +83,9 @@ def test_unknown_name_and_missing_file(tmp_path):
         assert words in str(caught.value)
 
 
-@pytest.mark.skipif(not HAVE_DATA, reason="EXACTGEN_DATA does not name a folder with the NPZ files")
 @pytest.mark.parametrize("name", sorted(BINARY_SETS))
-def test_real_files_hold_what_the_table_states(name):
+def test_real_files_hold_what_the_table_states(name, need):
+    need(f"{name}.npz")
     data = binary_set(name)
     assert tuple(len(part) for part in data[:3]) == BINARY_SETS[name].counts
     assert 0 < data.train.mean() < 1

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from exactgen.data import MissingDataError, cmnist, independent_bernoulli_baseline, mnist, sample_bits
 
-HAVE_DATA = bool(os.environ.get("EXACTGEN_DATA"))
-
 
 def idx(array):
     sizes = struct.pack(f">{array.ndim}I", *array.shape)
@@ -125,7 +123,7 @@ def test_sampled_bits_follow_their_probabilities():
             sample_bits(bad, seed=0)
 
 
-@pytest.mark.skipif(not HAVE_DATA, reason="EXACTGEN_DATA does not name a folder with the MNIST files")
+@pytest.mark.usefixtures("real_digits")
 class TestRealDigits:
     def test_label_counts_are_the_published_ones(self):
         digits = mnist()

@@ -1,12 +1,8 @@
 """The statements of docs/datasets.md about Tea, by a second computation; the pictures are drawn."""
 
-import os
-
 import numpy as np
 import pytest
 from exactgen.data import readings, tea
-
-HAVE_DATA = bool(os.environ.get("EXACTGEN_DATA"))
 
 
 def test_tea_spread_agrees_with_splits_of_another_generator():
@@ -30,7 +26,7 @@ def test_no_unshuffled_tea_split_gives_the_printed_number():
     assert abs(found[0][1] - readings.TEA_PRINTED) > 0.01
 
 
-@pytest.mark.skipif(not HAVE_DATA, reason="EXACTGEN_DATA does not name a folder with the MNIST files")
+@pytest.mark.usefixtures("real_digits")
 def test_pictures_are_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     readings.draw_figures(tmp_path)

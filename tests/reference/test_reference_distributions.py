@@ -98,8 +98,11 @@ def test_gaussian_entropy(xp: Any) -> None:
         (lambda xp: log_bernoulli(xp([1.0]), xp([math.nan])), "logits must hold finite numbers, got nan"),
         (lambda xp: log_bernoulli(xp([1], "int64"), xp([0.0])), "x must be a real floating-point array"),
         (lambda xp: log_bernoulli_of_probability(xp([1.0]), xp([1.5])), "p must hold probabilities"),
-        (lambda xp: log_categorical(xp([3], "int64"), xp([[0.0, 1.0, 2.0]])), "indices from 0 to 2, got 3"),
-        (lambda xp: log_categorical(xp([1.0]), xp([[0.0, 1.0]])), "x must hold integer indices"),
+        (
+            lambda xp: log_categorical(xp([3], "int64"), xp([[0.0, 1.0, 2.0]])),
+            r"x must hold indices in 0\.\.2, got 3",
+        ),
+        (lambda xp: log_categorical(xp([1.0]), xp([[0.0, 1.0]])), "x must hold integers, got dtype"),
         (lambda xp: log_categorical(xp([1, 0], "int64"), xp([[0.0, 1.0]])), r"x must have shape \(1\)"),
         (
             lambda xp: log_categorical(xp([0], "int64"), xp([[-math.inf, -math.inf]])),

@@ -1,5 +1,6 @@
 """Optimizers beside torch.optim, and by hand."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -120,7 +121,20 @@ def test_misuse_is_refused():
         optimizer.ascend(optimizer.start(theta), theta, (np.zeros((2, 3), "float32"),))
     with pytest.raises(ValueError, match="state must be one that this optimizer started"):
         momentum(0.1, decay=0.5).ascend(optimizer.start(theta), theta, theta)
-    with pytest.raises(ValueError, match=r"decay must lie in \[0, 1\), got 1"):
+    with pytest.raises(ValueError, match="decay must be a number at least 0 and below 1, got 1"):
         momentum(0.1, decay=1)
-    with pytest.raises(ValueError, match="square_decay must lie"):
+    with pytest.raises(ValueError, match="square_decay must be"):
         adam(0.1, mean_decay=0.9, square_decay=1.1, epsilon=1e-8)
+    with pytest.raises(ValueError, match="epsilon must be a number at least 0 and finite, got nan"):
+        adam(0.1, mean_decay=0.9, square_decay=0.9, epsilon=math.nan)
+    with pytest.raises(ValueError, match="delay must be positive, got 0"):
+        inverse_time(0.1, delay=0)
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
+        linear(0.1, steps=0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf, lambda t: -0.1])
+def test_a_rate_that_turns_the_step_round_is_refused(rate):
+    theta, optimizer = (np.zeros((2, 3)),), sgd(rate)
+    with pytest.raises(ValueError, match="rate must be a number at least 0 and finite"):
+        optimizer.ascend(optimizer.start(theta), theta, theta)
