@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in EXTRAS:
             raise
         print(f"exactgen: {name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
+    except SystemExit as leaving:  # the code audited may say so: that is no verdict
+        print(f"exactgen: stopped by exit({leaving.code!r}) in the code at hand", file=sys.stderr)
     except KeyboardInterrupt:
         print("exactgen: interrupted, nothing was written", file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -88,7 +89,7 @@ def wrong_ais(
 def shifted_base(theta: RBM, base: Array, **options: Any) -> Any:
     """AIS that forgets the hidden units of the base-rate machine in Z_0."""
     run = annealing.ais(theta, base, **options)
-    return run._replace(log_partition_base=run.log_partition_base - theta.c.shape[0] * np.log(2))
+    return run._replace(log_partition_base=run.log_partition_base - theta.c.shape[0] * math.log(2))
 
 
 @check(

@@ -244,6 +244,13 @@ def test_no_command_is_bad_usage(capsys):
 # --- interrupts --------------------------------------------------------------------------------------------
 
 
+def test_code_that_exits_is_not_called_clean(run, tmp_path):
+    (tmp_path / "leaves.py").write_text("class Machine:\n    pass\n\n\nraise SystemExit(0)\n")
+    code, out, err = run("audit", "leaves.py:Machine")
+    assert (code, out) == (2, "")
+    assert "stopped by exit(0) in the code at hand" in err
+
+
 def test_an_interrupted_run_writes_nothing(run, make, tmp_path):
     def interrupted(impl, x):
         raise KeyboardInterrupt
