@@ -160,8 +160,6 @@ def multiply(factors: Sequence[Factor]) -> Factor:
     Shapes: tables with one axis per variable -> likewise.   Exactness: exact.
     Raises: ValueError for a negative factor, or where two factors disagree on a variable's number of values.
     """
-    if not factors:
-        raise ValueError("at least one factor is wanted, got none")
     sizes = _sizes(factors)
     variables = tuple(sorted(sizes))
     check_enumerable("the product of factors", [sizes[v] for v in variables])
@@ -200,9 +198,11 @@ def eliminate(factors: Sequence[Factor], *, keep: Sequence[int]) -> Factor:
 
 
 def _sizes(factors: Sequence[Factor]) -> dict[int, int]:
+    if not factors:
+        raise ValueError("at least one factor is wanted, got none")
     sizes: dict[int, int] = {}
+    xp = array_namespace(*(factor.table for factor in factors))
     for factor in factors:
-        xp = array_namespace(factor.table)
         if len(set(factor.variables)) != len(factor.variables) or factor.table.ndim != len(factor.variables):
             raise ValueError(
                 f"a factor must have one axis for each of its distinct variables {factor.variables}, "

@@ -84,6 +84,7 @@ def product_law(*laws: Array) -> Array:
     """
     if not laws:
         raise ValueError("at least one law is wanted, got none")
+    array_namespace(*laws)
     joint = laws[0]
     for i, law in enumerate(laws):
         check_shape(f"law {i}", law, None)
@@ -222,6 +223,7 @@ def log_evidence(prior: Array, log_likelihood: Array) -> Array:
     Shapes: prior and log_likelihood of one shape -> 0-d.
     Exactness: exact; minus infinity for impossible data.
     """
+    array_namespace(prior, log_likelihood)
     check_table("prior", prior)
     check_shape("log_likelihood", log_likelihood, *prior.shape)
     check_log_weights("log_likelihood", log_likelihood)

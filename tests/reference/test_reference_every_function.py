@@ -497,6 +497,16 @@ def test_what_is_no_array_of_reals_is_refused(function: Callable[..., Any]) -> N
             assert is_ours(caught), f"{where}: {kind}"
 
 
+@pytest.mark.parametrize("function", CHECKED, ids=name_of)
+def test_arrays_of_two_backends_are_refused(function: Callable[..., Any]) -> None:
+    strict = pytest.importorskip("array_api_strict")
+    if sum(1 for _ in arrays_in(CALLS[function])) > 1:
+        for arguments, options, where in spoilt(function, strict.asarray):
+            with pytest.raises(ValueError, match="arrays of one backend are wanted, got a mixture") as caught:
+                call(function, arguments, options)
+            assert is_ours(caught), where
+
+
 def is_ours(caught: pytest.ExceptionInfo[Exception]) -> bool:
     """Return whether the error was raised on purpose: by a line of this package, in words of its own."""
     last = caught.traceback[-1]
