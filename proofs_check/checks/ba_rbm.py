@@ -82,7 +82,7 @@ def energy_couples_the_layers_only(impl: Implementation, theta: RBM) -> None:
     mutants={
         "hidden units beyond the visible ones ignored": {
             "marginal_visible": lambda theta: partition.marginal_visible(
-                RBM(theta.W[:, : theta.b.shape[0]], theta.b, theta.c[: theta.b.shape[0]])
+                RBM(theta.W[:, : min(theta.W.shape)], theta.b, theta.c[: min(theta.W.shape)])
             )
         }
     },
