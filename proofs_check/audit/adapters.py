@@ -73,7 +73,7 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
     if issubclass(target, Adapter):
         if options:
             raise TargetError(f"{target.__name__} is an adapter: it takes no --option")
-        adapter = built(target)
+        adapter = built(target, target)
         if declares:
             adapter.declares = declared
         if not any(callable(getattr(adapter, name, None)) for name in TABLE):

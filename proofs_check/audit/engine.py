@@ -114,7 +114,7 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, trained_
     wrong = [case for case, m in results.items() if not right(quantity, case, m, declares)]
     if not wrong:
         report.right.append(name)
-    overflown = [case for case in wrong if _overflows(results[case])]
+    overflown = [case for case in wrong if _overflows(results[case], exact(name, case, declares))]
     others = [case for case in wrong if case not in overflown]
     for some, diagnose in ((overflown, lambda *_: OVERFLOW), (others, _diagnose)):
         if some:
@@ -252,8 +252,12 @@ def _close(actual: Any, expected: Any, radius: Any, case: Case, declares: Declar
         return (a == e) | (np.isnan(a) & np.isnan(e)) | (np.abs(a - e) <= slack + radius)
 
 
-def _overflows(measured: Measured) -> bool:
-    return any(not np.all(np.isfinite(x)) for x in measured.blocks.values())
+def _overflows(measured: Measured, expected: Blocks) -> bool:
+    """Return whether a block of the right shape is not finite."""
+    return any(
+        block in expected and np.shape(x) == np.shape(expected[block]) and not np.all(np.isfinite(x))
+        for block, x in measured.blocks.items()
+    )
 
 
 def _without_offset(

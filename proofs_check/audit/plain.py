@@ -71,16 +71,16 @@ class TargetError(Exception):
     """The target cannot be imported, built or understood: wrong usage, not a finding."""
 
 
-def built(make: Callable[..., Any], *args: Any) -> Any:
-    """Return ``make(*args)``.
+def built(target: type, make: Callable[..., Any], *args: Any) -> Any:
+    """Return ``make(*args)``, an object of the class ``target``.
 
     Raises: TargetError where that raises.
     """
     try:
         return make(*args)
     except Exception as error:
-        name = getattr(make, "__name__", make)
-        raise TargetError(f"{name} raises while it is built: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise TargetError(f"{target.__name__} raises while it is built: {what}") from error
 
 
 class PlainAdapter(Adapter):
@@ -97,7 +97,7 @@ class PlainAdapter(Adapter):
         self.arguments: dict[tuple[str, str], str | None] = {}
         self.order: tuple[str, ...] = ("W", "b", "c")
         self.accepted = set(inspect.signature(target).parameters)
-        self.model = probe = built(self._make, 3, 2)
+        self.model = probe = built(target, self._make, 3, 2)
         self.where = {
             name: self._parameter(probe, name, size) for name, size in (("W", 6), ("b", 3), ("c", 2))
         }

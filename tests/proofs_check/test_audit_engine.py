@@ -62,6 +62,15 @@ def test_what_is_not_offered_is_not_covered() -> None:
     assert report.verdict == "0 findings; 1 quantities right; 15 not covered"
 
 
+def test_a_result_of_another_shape_does_not_overflow() -> None:
+    class Nothing(Adapter):
+        def free_energy(self, theta: Any, v: Any) -> None:
+            return None
+
+    (finding,) = audit(Nothing()).findings
+    assert finding.name == "shape"
+
+
 def test_a_constant_in_the_free_energy_is_a_convention() -> None:
     class Shifted(Adapter):
         def free_energy(self, theta: Any, v: Any) -> Any:
@@ -143,7 +152,7 @@ def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
         ("class Other: pass", (), "no class 'Foreign'; it has Other"),
         ("import nowhere_at_all", (), "cannot be imported: ModuleNotFoundError"),
         ("def f(:", (), "cannot be imported: SyntaxError"),
-        ("class Foreign:\n    def __init__(self, nv, nh):\n        1 / 0", (), "raises while it is built"),
+        ("class Foreign:\n    def __init__(self, nv, nh):\n        1 / 0", (), "Foreign raises while it is built"),
         ("class Foreign:\n    def __init__(self, nv, nh):\n        pass", (), "could be W"),
         (GOOD.replace("energy", "nothing_usual"), (), "offers nothing under a usual name"),
         (GOOD, ("--option", "free_energy=F"), "no method 'F'"),
