@@ -152,7 +152,7 @@ def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
         ("class Other: pass", (), "no class 'Foreign'; it has Other"),
         ("import nowhere_at_all", (), "cannot be imported: ModuleNotFoundError"),
         ("def f(:", (), "cannot be imported: SyntaxError"),
-        ("class Foreign:\n    def __init__(self, nv, nh):\n        1 / 0", (), "Foreign raises while it is built"),
+        ("class Foreign:\n    def __init__(self, nv, nh):\n        1 / 0", (), "Foreign raises while it"),
         ("class Foreign:\n    def __init__(self, nv, nh):\n        pass", (), "could be W"),
         (GOOD.replace("energy", "nothing_usual"), (), "offers nothing under a usual name"),
         (GOOD, ("--option", "free_energy=F"), "no method 'F'"),
