@@ -302,9 +302,10 @@ def test_bad_usage_is_told_and_nothing_is_trained(
 kept = pytest.mark.skipif(not (STORED / "AO.exp7.tea.json").exists(), reason="results are not stored yet")
 
 
-@kept
 @pytest.mark.parametrize(("claim", "data"), list(product(claims.EXPERIMENTS, models.DATA)))
 def test_stored_verdicts_are_those_of_the_stored_models(claim: str, data: str) -> None:
+    if not (STORED / f"{claim}.{data}.json").exists():
+        pytest.skip("results are not stored yet")
     stored = json.loads((STORED / f"{claim}.{data}.json").read_text())
     tables = {k: command.read_table((STORED / f"{data}-{k}.csv").read_text()) for k in claims.kinds_of(claim)}
     assert all(len(table) == command.QUICK for table in tables.values())
