@@ -105,10 +105,10 @@ def gemm_rate(dtype: str, *, n: int = 1024, rounds: int = 9) -> float:
     return 2 * n**3 / statistics.median(spent)
 
 
-def show(title: str, timings: Sequence[Timing]) -> None:
+def show(title: str, timings: Sequence[Timing], *, clock_name: str = "") -> None:
     """Print one table."""
     wide = max(len(t.name) for t in timings)
-    print(f"\n{title}, {CLOCK}")
+    print(f"\n{title}, {clock_name or CLOCK}")
     print(f"{'':{wide}}   median s   fastest   slowest    ratio     GFLOP       GB  of GEMM  note")
     for t in timings:
         if t.median is None:
@@ -129,7 +129,7 @@ def record(
     """Write ``results/<name>.json`` beside this file, with versions and the machine in general words."""
     result = {
         "benchmark": name,
-        "clock": CLOCK,
+        "clock": CLOCK,  # facts may name another
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": THREADS, "system": platform.system()},
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in packages},
         **facts,
