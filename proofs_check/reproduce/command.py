@@ -39,6 +39,12 @@ def add_parser(subparsers: Any) -> None:
     )
     size.add_argument("--full", action="store_true", help=f"{FULL} models, as the document")
     size.add_argument("--models", type=int, metavar="N", help="so many models")
+    parser.add_argument(
+        "--rates",
+        choices=("mean", "row"),
+        default="mean",
+        help="a learning rate is of a batch's mean, or of a row",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler (extra: dask)")
@@ -202,7 +208,7 @@ def _train(
             task = progress.add_task(f"{data} {kind}", total=models)
             trained[data, kind] = sweep(
                 train,
-                plan(kind, data, models, seed=SEED),
+                plan(kind, data, models, seed=SEED, rates=args.rates),
                 seed=SEED,
                 folder=Path(args.out) / "models" / f"{data}-{kind}-{models}",
                 executor=executor,

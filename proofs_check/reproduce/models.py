@@ -26,7 +26,7 @@ from ...reference.layerwise.stacks import (
     reconstruction_step,
     untie,
 )
-from ...reference.optimizers import sgd
+from ...reference.optimizers import Optimizer, sgd
 from ...reference.training.fit import begin, fit
 
 KINDS = {"rbm": "single RBM", "srbm": "stacked RBMs", "ae": "vanilla AE", "aeri": "AERI"}
@@ -45,11 +45,14 @@ class Trained(NamedTuple):
     parameters: int
 
 
-def plan(kind: str, data: str, models: int, *, seed: int) -> list[dict[str, Any]]:
-    """Return the settings of a random search, priors of [AO] table 1; a longer one begins with a shorter."""
+def plan(kind: str, data: str, models: int, *, seed: int, rates: str = "mean") -> list[dict[str, Any]]:
+    """Return the settings of a random search, priors of [AO] table 1; a longer one begins with a shorter.
+
+    ``rates`` says what a learning rate multiplies: the "mean" over a batch, or the sum over each "row" of it.
+    """
     like, place = np.zeros(1), list(KINDS).index(kind) + len(KINDS) * DATA.index(data)
     stream = HostStream(np.random.default_rng([seed, place]))
-    fixed = {"kind": kind, "data": data, **CHOICES}
+    fixed = {"kind": kind, "data": data, **CHOICES, **({} if rates == "mean" else {"rates": rates})}
     return [{**fixed, **draw(TABLE_1[kind], rng=stream, like=like)} for _ in range(models)]
 
 
@@ -112,7 +115,7 @@ def _auto_encoder(setting: Mapping[str, Any], train: Array, stream: HostStream) 
         start: Any = initial(sizes, (H, V), deviation=deviation, like=train, rng=stream)
     else:
         start = RBM(deviation * stream.normal((V, H), like=train), np.zeros(V), np.zeros(H))
-    optimizer = sgd(setting["bp_rate"])
+    optimizer = _sgd(setting, "bp_rate")
     theta = fit(
         begin(start, optimizer=optimizer),
         train,
@@ -144,11 +147,15 @@ def _machine(setting: Mapping[str, Any], data: Array, hidden: int, stream: HostS
         RBM(W, np.zeros(visible), np.zeros(hidden)),
         data,
         k=1,
-        optimizer=sgd(setting["cd_rate"]),
+        optimizer=_sgd(setting, "cd_rate"),
         batch_size=setting["batch"],
         epochs=epochs(len(data)),
         seed=_seed(stream),
     )
+
+
+def _sgd(setting: Mapping[str, Any], rate: str) -> Optimizer:
+    return sgd(setting[rate] * (setting["batch"] if setting.get("rates") == "row" else 1))
 
 
 def _seed(stream: HostStream) -> int:
