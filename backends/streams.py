@@ -82,7 +82,8 @@ class HostStream:
         self.generator = np.random.default_rng(rng)
 
     def _uniform(self, shape: tuple[int, ...], dtype: object) -> np.ndarray[Any, Any]:
-        if "float32" not in str(dtype):
+        single = dtype == np.float32 if isinstance(dtype, np.dtype) else "float32" in str(dtype)
+        if not single:
             return self.generator.random(shape)
         # Multiples of 2^-24, as fine as a float32 near one, two from each word: faster than random(float32).
         count = math.prod(shape)

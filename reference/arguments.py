@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from numbers import Integral
 from typing import Any
 
 import array_api_compat
 
-from ..backends.arrays import Array, array_namespace
+from ..backends.arrays import Array, Namespace, array_namespace
 
 
 def check_array(name: str, x: Array, *shape: int | None, like: Array | None = None) -> None:
@@ -38,7 +39,7 @@ def check_floating(name: str, x: Array, *, like: Array | None = None) -> None:
     Its kind is its dtype, backend and device.
     """
     xp = array_namespace(x) if like is None else array_namespace(x, like)
-    if not xp.isdtype(x.dtype, "real floating"):
+    if not _is_real_floating(xp, x.dtype):
         raise ValueError(f"{name} must be a real floating-point array, got dtype {x.dtype}; convert it first")
     if like is not None and x.dtype != like.dtype:
         raise ValueError(f"{name} must have the dtype of the parameters, {like.dtype}, got {x.dtype}")
@@ -121,6 +122,11 @@ def check_choice(name: str, value: str, *choices: str) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+@cache
+def _is_real_floating(xp: Namespace, dtype: object) -> bool:
+    return bool(xp.isdtype(dtype, "real floating"))  # to ask takes longer than to add a thousand numbers
 
 
 def _require(name: str, x: Array, good: Array, wanted: str) -> None:
