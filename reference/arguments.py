@@ -89,6 +89,11 @@ def check_probability(name: str, x: Array) -> None:
     _require(name, x, (x >= 0) & (x <= 1), "probabilities in [0, 1]")
 
 
+def check_not_negative(name: str, x: Array) -> None:
+    """Raise ValueError unless no entry of ``x`` is negative, or NaN."""
+    _require(name, x, x >= 0, "numbers that are not negative")
+
+
 def check_law(name: str, x: Array, *, axis: int = -1) -> None:
     """Raise ValueError unless ``x`` is non-negative and sums to one along ``axis``, to half its digits.
 
