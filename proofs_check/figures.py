@@ -122,3 +122,31 @@ def brackets_of_the_partition_function(axes: Any) -> None:
     axes.set(xlabel="temperatures", ylabel="log Z")
     axes.set_title(f"Annealed importance sampling: mean log weight of {chains} chains")
     axes.legend()
+
+
+@figure("AO.eq14", "AO.eq32")
+def certificate_by_step(axes: Any) -> None:
+    """Draw the certified gap to the best latent marginal after each step, by EM alone and with Newton's method."""
+    from ..reference.directed.layers import Sigmoid
+    from ..reference.directed.mixtures import likelihoods
+    from ..reference.layerwise.incorporation import certify, incorporate
+    from ..reference.layerwise.marginal import best_marginal
+
+    rng, steps = np.random.default_rng(3), 400
+    x = np.asarray(rng.random((60, 30)) < rng.random((4, 30))[rng.integers(4, size=60)], dtype=np.float64)
+    p = likelihoods(Sigmoid(rng.normal(0, 1.0, (30, 8)), np.zeros(30)), x)
+    Q, em = np.full(256, 1 / 256), []
+    for _ in range(steps):
+        em.append(float(certify(p, Q).gap))
+        Q = incorporate(p, Q)
+    newton = [best_marginal(p, tolerance=1e-12, most_steps=k) for k in range(60)]
+    done = newton[-1].steps
+    axes.semilogy(em, label="data incorporation (EM), eq. 32", color="0.45")
+    axes.semilogy([float(found.gap) for found in newton[: done + 1]], label="EM, then Newton's method")
+    axes.set(
+        xlabel="step",
+        ylabel=r"certificate: $U_D - L(Q)$ is at most, in nats",
+        title="the best latent marginal of a layer of 8 units",
+        xlim=(0, steps),
+    )
+    axes.legend(fontsize=8)

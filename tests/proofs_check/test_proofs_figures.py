@@ -42,3 +42,10 @@ def test_the_brackets_close_in_on_log_z():
     assert np.all(below[:3] < exact)
     assert np.all(above[:3] > exact)
     assert max(abs(below[-1] - exact), abs(above[-1] - exact)) < 0.1
+
+
+def test_newton_s_method_gets_where_em_would_go():
+    em, newton = lines("certificate_by_step").values()
+    np.testing.assert_allclose(newton[:33], em[:33], rtol=1e-9)  # the first 32 steps are EM's
+    assert newton[-1] <= 1e-12 < 1e-6 < em[-1]
+    assert np.all(np.diff(em[50:]) < 0)
