@@ -126,7 +126,7 @@ def brackets_of_the_partition_function(axes: Any) -> None:
 
 @figure("AO.eq14", "AO.eq32")
 def certificate_by_step(axes: Any) -> None:
-    """Draw the certified gap to the best latent marginal after each step, by EM alone and with Newton's method."""
+    """Draw the certified gap to the best latent marginal after each step, of EM and of Newton's method."""
     from ..reference.directed.layers import Sigmoid
     from ..reference.directed.mixtures import likelihoods
     from ..reference.layerwise.incorporation import certify, incorporate
