@@ -16,6 +16,7 @@ from ..states import check_enumerable
 from .layers import (
     Net,
     Table,
+    check_chain,
     check_net,
     law_below,
     layer_grad,
@@ -25,7 +26,6 @@ from .layers import (
     sample_below,
     state_numbers,
     states_above,
-    states_below,
 )
 from .mixtures import check_possible, likelihoods, log_mixture, mixture_grad
 
@@ -37,15 +37,17 @@ def law(net: Net) -> Array:
     Cost: states below times states above of each layer, in bounded memory.
     Raises: ValueError where layers do not chain, or there are too many states.
     """
-    check_net(net)
-    return law_below(net[0], laws_above(net)[0])
+    laws = laws_above(net)
+    return law_below(net[0], laws[0])
 
 
 def laws_above(net: Net) -> tuple[Array, ...]:
     r"""Return the law of the variable above each layer: :math:`P(h^{(1)}), \dots, P(h^{(k_{max})})`, and 1.
 
     Shapes: -> one array (states above the layer,) for each.   Exactness: exact to rounding.
+    Raises: ValueError where layers do not chain, or there are too many states.
     """
+    check_net(net)
     xp = array_namespace(net[-1][-1])
     laws = [xp.ones_like(xp.reshape(net[-1][-1], (-1,))[:1])]
     for layer in reversed(net[1:]):
@@ -85,13 +87,10 @@ def compose(layers: Net) -> Table:
     Shapes: -> Table of (states of x, states of h^(k)).   Exactness: exact to rounding.
     Raises: ValueError where layers do not chain, or a table has too many entries.
     """
-    xp = array_namespace(*(x for layer in layers for x in layer))
+    check_chain(layers)
+    xp = array_namespace(*layers[0])
     columns = xp.exp(log_conditional_table(layers[-1]))
-    for layer, above in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=True):
-        if states_above(layer) != states_below(above):
-            raise ValueError(
-                f"layers must chain: {states_above(layer)} states do not meet {states_below(above)}"
-            )
+    for layer in reversed(layers[:-1]):
         columns = xp.stack([law_below(layer, columns[:, j]) for j in range(columns.shape[1])], axis=1)
     return Table(log_table(columns))
 
@@ -104,8 +103,8 @@ def log_likelihood(net: Net, x: Array) -> Array:
     Cost: n times the states of h1 (a multiplication and an addition each), and the cost of ``law(net[1:])``.
     Raises: ValueError where x does not suit the model, or there are too many states.
     """
-    check_net(net)
-    return log_mixture(likelihoods(net[0], x), laws_above(net)[0])
+    laws = laws_above(net)
+    return log_mixture(likelihoods(net[0], x), laws[0])
 
 
 def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> Net:
@@ -120,7 +119,6 @@ def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> 
     Exactness: exact to rounding.
     Raises: ValueError where x does not suit the model, or a row of positive weight has probability zero.
     """
-    check_net(net)
     laws = laws_above(net)
     bottom, f = mixture_grad(net[0], x, laws[0], weights=weights)
     grads = [bottom]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_choice, check_count
+from ..arguments import check_choice, check_count, check_shape
 from ..boltzmann.gibbs import gibbs_law, gibbs_step
 from ..boltzmann.partition import log_partition
 from ..boltzmann.rbm import RBM, check_rbm, energy
@@ -62,6 +62,8 @@ def stack(machines: Sequence[RBM]) -> DBN:
     """
     if not machines:
         raise ValueError("machines must hold at least one RBM: a net of one machine is that machine")
+    for machine in machines:
+        check_rbm(machine)
     theta = DBN(
         tuple(Sigmoid(m.W, m.b) for m in machines[:-1]),
         tuple(Sigmoid(array_namespace(m.W).matrix_transpose(m.W), m.c) for m in machines[:-1]),
@@ -77,11 +79,12 @@ def upside_down(machine: RBM) -> RBM:
     Put on top of ``machine`` it changes no likelihood, and the bound of ``machine``'s own p(h | v) is tight,
     so raising [BA] eq. 22 from there cannot lower the likelihood.      [BA] 3.1, [AO] 2.3
     """
+    check_rbm(machine)
     return RBM(array_namespace(machine.W).matrix_transpose(machine.W), machine.c, machine.b)
 
 
 def net(theta: DBN) -> Net:
-    """Return the generative model of v, as ``belief`` takes it: the topmost units are summed out."""
+    """Return the generative model of v, unchecked, as ``belief`` takes it: the top's units are summed out."""
     return (*theta.generative, theta.top)
 
 
@@ -98,6 +101,7 @@ def log_joint(theta: DBN, *layers: Array) -> Array:
     total = -energy(theta.top, layers[-2], layers[-1]) - log_partition(theta.top)
     for k, layer in enumerate(theta.generative):
         check_values(layer, layers[k], name=f"layers[{k}]")
+        check_shape(f"layers[{k}]", layers[k], layers[-1].shape[0], layer.b.shape[0])
         logits = inputs(layer, layers[k + 1])
         total = total + xp.sum(log_sigmoid(xp.where(layers[k] == 1, logits, -logits)), axis=1)
     return total

@@ -9,7 +9,7 @@ A q is a table, a row for each row of v and a column for each state of h1.
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_law, check_shape
+from ..arguments import check_floating, check_law, check_log_weights, check_shape
 from ..boltzmann.gibbs import law_of_units
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.partition import log_partition
@@ -87,6 +87,7 @@ def mean_log(q: Array, log_p: Array) -> Array:
     Shapes: q (n, S), log_p (n, S) or (S,) -> (n,).   Exactness: exact.
     """
     xp = array_namespace(q, log_p)
+    check_shape("q", q, None, None)
     if log_p.ndim == 1:
         log_p = xp.broadcast_to(log_p, (q.shape[0], log_p.shape[0]))
     _check_rows(q, log_p)
@@ -97,8 +98,10 @@ def mean_log(q: Array, log_p: Array) -> Array:
 def entropy(q: Array) -> Array:
     r"""Return :math:`H(q) = -\sum_h q(h) \log q(h)` of each row, in nats.      [BA] eq. 19, second part
 
-    Shapes: q (n, S) -> (n,).   Exactness: exact.
+    Shapes: q (n, S) -> (n,).   Exactness: exact.   Raises: ValueError where a row of q is no law.
     """
+    check_shape("q", q, None, None)
+    check_law("q", q)
     return -array_namespace(q).sum(x_log_y(q, q), axis=1)
 
 
@@ -130,3 +133,5 @@ def _check_rows(q: Array, log_p: Array) -> None:
     check_shape("q", q, None, None)
     check_law("q", q)
     check_shape("the log-probabilities beside q", log_p, *q.shape)
+    check_floating("the log-probabilities beside q", log_p, like=q)
+    check_log_weights("the log-probabilities beside q", log_p)

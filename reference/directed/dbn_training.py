@@ -15,7 +15,7 @@ from ...backends.arrays import Array
 from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_probability
 from ..boltzmann.contrastive import cd_step, pcd_step
-from ..boltzmann.rbm import RBM, check_visible, hidden_input
+from ..boltzmann.rbm import RBM, check_rbm, check_visible, hidden_input
 from ..numerics import sigmoid
 from ..optimizers import Optimizer
 from ..training.fit import begin, fit
@@ -34,6 +34,7 @@ def next_target(machine: RBM, v: Array, *, weights: Array | None = None) -> Arra
     Exactness: exact to rounding.      [AO] eq. 26, [BA] eq. 22
     Raises: ValueError where v does not suit the machine, or there are too many states.
     """
+    check_rbm(machine)
     check_visible(machine, v)
     return law_of_means(sigmoid(hidden_input(machine, v)), data_law(v.shape[0], weights, like=v))
 
@@ -60,6 +61,7 @@ def train_stack(
             means = sigmoid(hidden_input(machines[-1], data))
             data = means if up == "mean" else stream.bernoulli(means)
         machine = start(machines[-1]) if callable(start) else start
+        check_rbm(machine)
         machines.append(train(machine, data, level))
     return stack(machines)
 
@@ -81,6 +83,7 @@ def train_machine(
     Rows that are probabilities stand for bits drawn from them at every visit.  ``options`` go to ``fit``.
     Shapes: rows (n, V) in [0, 1], chains (m, V) binary -> RBM.
     """
+    check_rbm(machine)
     check_visible(machine, rows, name="rows", binary=False)
     check_probability("rows", rows)
 

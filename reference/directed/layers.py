@@ -21,7 +21,16 @@ from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Stream
-from ..arguments import check_binary, check_finite, check_floating, check_law, check_shape
+from ..arguments import (
+    check_array,
+    check_binary,
+    check_finite,
+    check_floating,
+    check_indices,
+    check_law,
+    check_probability,
+    check_shape,
+)
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.likelihood import log_likelihood_grad as log_likelihood_grad_rbm
 from ..boltzmann.partition import law_of_bits, marginal_visible
@@ -88,7 +97,14 @@ def check_layer(layer: Layer, *, name: str = "layer") -> None:
 
 
 def check_net(net: Net) -> None:
-    """Raise ValueError unless each layer's states above are those below the next one, and the top has one."""
+    """Raise ValueError unless layers chain, and the top one has one state above it."""
+    check_chain(net)
+    if states_above(net[-1]) != 1:
+        raise ValueError("net must end in a layer with one state above it: the law of the top variable")
+
+
+def check_chain(net: Net) -> None:
+    """Raise ValueError unless each layer's states above are those below the next one."""
     if not net:
         raise ValueError("net must hold at least one layer, got none")
     array_namespace(*(x for layer in net for x in layer))
@@ -100,8 +116,6 @@ def check_net(net: Net) -> None:
                 f"layers must chain: net[{k}] has {states_above(layer)} states above it, "
                 f"net[{k + 1}] has {states_below(above)} below it"
             )
-    if states_above(net[-1]) != 1:
-        raise ValueError("net must end in a layer with one state above it: the law of the top variable")
 
 
 def states_below(layer: Layer) -> int:
@@ -157,6 +171,8 @@ def log_bits(x: Array, logits: Array) -> Array:
     Shapes: x (n, V), logits (m, V) -> (n, m).   Exactness: exact to rounding.
     """
     xp = array_namespace(x, logits)
+    check_array("logits", logits, None, None)
+    check_array("x", x, None, logits.shape[1], like=logits)
     # log sigmoid(l) = -log(1 + e^-l), and log sigmoid(-l) = log sigmoid(l) - l.
     on = xp.minimum(logits, xp.zeros_like(logits)) - xp.log1p(xp.exp(-xp.abs(logits)))
     return x @ xp.matrix_transpose(logits) + xp.sum(on - logits, axis=1)
@@ -164,15 +180,14 @@ def log_bits(x: Array, logits: Array) -> Array:
 
 def check_values(layer: Layer, x: Array, *, name: str = "x") -> None:
     """Raise ValueError unless ``x`` holds rows of bits, or integers in range for a ``Table``."""
-    xp = array_namespace(x, *layer)
+    array_namespace(x, *layer)
     if not isinstance(layer, Table):
         check_shape(name, x, None, layer.b.shape[0])
         check_floating(name, x, like=layer.b)
         check_binary(name, x)
         return
     check_shape(name, x, None)
-    if not xp.isdtype(x.dtype, "integral") or not bool(xp.all((x >= 0) & (x < layer.logits.shape[0]))):
-        raise ValueError(f"{name} must hold integers in 0..{layer.logits.shape[0] - 1}")
+    check_indices(name, x, layer.logits.shape[0])
 
 
 def law_below(layer: Layer, law: Array) -> Array:
@@ -184,6 +199,7 @@ def law_below(layer: Layer, law: Array) -> Array:
     Cost: states below times states above, in bounded memory.
     """
     xp = array_namespace(law, *layer)
+    _check_tables(layer, law=law)
     if isinstance(layer, RBM):
         return marginal_visible(layer) * law[0]
     if isinstance(layer, Table):
@@ -201,6 +217,9 @@ def law_of_means(means: Array, weights: Array) -> Array:
     Shapes: means (n, H), weights (n,) -> (2^H,).   Exactness: exact to rounding.
     """
     xp = array_namespace(means, weights)
+    check_shape("means", means, None, None)
+    check_array("weights", weights, means.shape[0], like=means)
+    check_probability("means", means)
     check_enumerable("the hidden layer", (2,) * means.shape[1])
     on = xp.matrix_transpose(means)
     first, second = _half_laws(1 - on, on)
@@ -214,7 +233,8 @@ def logit_grad(logits: Array, f: Array) -> Array:
     Shapes: logits (n, H), f (2^H,) -> (n, H).   Exactness: exact to rounding.
     """
     xp = array_namespace(logits, f)
-    check_shape("f", f, 2 ** logits.shape[1])
+    check_array("logits", logits, None, None)
+    check_array("f", f, 2 ** logits.shape[1], like=logits)
     x = xp.matrix_transpose(logits)
     on = sigmoid(x)
     return xp.matrix_transpose(_errors(_square(f, x.shape[0]), on, *_half_laws(sigmoid(-x), on)))
@@ -226,6 +246,7 @@ def mean_below(layer: Layer, f: Array) -> Array:
     Shapes: f (states below,) -> (states above,).   Exactness: exact to rounding.
     """
     xp = array_namespace(f, *layer)
+    _check_tables(layer, f=f)
     if isinstance(layer, RBM):
         return xp.sum(f * marginal_visible(layer))[None]
     if isinstance(layer, Table):
@@ -242,6 +263,7 @@ def layer_grad(layer: Layer, f: Array, law: Array) -> Layer:
     Exactness: exact to rounding.
     """
     xp = array_namespace(f, law, *layer)
+    _check_tables(layer, f=f, law=law)
     if isinstance(layer, RBM):
         target = f * marginal_visible(layer) * law
         total, states = xp.sum(target), binary_states(layer.b.shape[0], like=layer.b)
@@ -263,6 +285,9 @@ def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
     Exactness: exact draws.
     """
     xp = array_namespace(above, *layer)
+    check_layer(layer)
+    check_shape("above", above, None)
+    check_indices("above", above, states_above(layer))
     if isinstance(layer, Table):
         return stream.categorical(xp.take(xp.matrix_transpose(layer.logits), above, axis=0))
     if isinstance(layer, RBM):
@@ -273,7 +298,7 @@ def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
 
 
 def state_numbers(layer: Layer, x: Array) -> Array:
-    """Return the number of the state of each row.
+    """Return the number of the state of each row, unchecked.
 
     Shapes: (n, V) bits, or (n,) integers of a ``Table`` -> (n,) integers.   Exactness: exact.
     """
@@ -281,13 +306,21 @@ def state_numbers(layer: Layer, x: Array) -> Array:
 
 
 def bits_of(states: Array, units: int, *, like: Array) -> Array:
-    """Return the bits of numbered states, in the dtype of ``like``: the inverse of ``state_index``.
+    """Return the bits of numbered states, unchecked, in the dtype of ``like``: ``state_index`` undone.
 
     Shapes: (n,) integers -> (n, units).   Exactness: exact.
     """
     xp = array_namespace(states, like)
     place = xp.asarray([2**k for k in reversed(range(units))], dtype=states.dtype, device=like.device)
     return xp.astype((states[:, None] // place) % 2, like.dtype)
+
+
+def _check_tables(layer: Layer, *, f: Array | None = None, law: Array | None = None) -> None:
+    check_layer(layer)
+    if f is not None:
+        check_array("f", f, states_below(layer), like=layer[-1])
+    if law is not None:
+        check_array("law", law, states_above(layer), like=layer[-1])
 
 
 def _blocks(layer: Sigmoid) -> Iterator[tuple[slice, Array, Array, Array, Array]]:

@@ -18,7 +18,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace, to_numpy
-from ..arguments import check_floating, check_law, check_shape
+from ..arguments import (
+    check_array,
+    check_floating,
+    check_indices,
+    check_law,
+    check_not_nan,
+    check_not_negative,
+    check_shape,
+)
 from ..boltzmann.likelihood import log_likelihood_grad
 from ..boltzmann.partition import log_hidden_weights
 from ..boltzmann.rbm import RBM
@@ -111,8 +119,11 @@ def columns(p: Likelihoods, states: Array) -> Array:
     """Return log P(x | h) of these states h.
 
     Shapes: states (k,) integers -> (n, k).   Exactness: exact to rounding.
+    Raises: ValueError where a state is none of those of ``p``.
     """
     xp = array_namespace(p.s, states)
+    check_shape("states", states, None)
+    check_indices("states", states, p.states)
     width = p.r.shape[1]
     r = xp.take(xp.reshape(p.r, (-1,)), states)
     return xp.take(p.s, states // width, axis=1) + xp.take(p.t, states % width, axis=1) + r
@@ -123,6 +134,7 @@ def log_mixture(p: Likelihoods, Q: Array) -> Array:
 
     Shapes: Q (S,), none negative -> (n,).   Exactness: exact to rounding, whatever the range.
     Cost: one matrix product, 2 n S operations.
+    Raises: ValueError where Q has another shape, or an entry that is negative or not finite.
     """
     xp = array_namespace(p.s, Q)
     log_rest = _log_rest(p, Q)
@@ -168,6 +180,11 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     Cost: one matrix product, 2 n S operations.      [AO] eq. 32-33
     """
     xp = array_namespace(p.s, log_p, weights)
+    for name, x in (("log_p", log_p), ("weights", weights)):
+        check_shape(name, x, p.s.shape[0])
+        check_floating(name, x, like=p.s)
+        check_not_nan(name, x)
+    check_not_negative("weights", weights)
     none = xp.full_like(log_p, -math.inf)
     some = weights > 0
     log_w = xp.where(some, log_table(weights) - xp.where(some, log_p, xp.zeros_like(log_p)), none)
@@ -193,7 +210,8 @@ def mixture_grad(layer: Layer, x: Array, Q: Array, *, weights: Array | None = No
     Raises: ValueError where a row of positive weight has probability zero.
     """
     xp = array_namespace(x, Q, *layer)
-    weights, p = data_law(x.shape[0], weights, like=Q), likelihoods(layer, x)
+    p = likelihoods(layer, x)
+    weights = data_law(x.shape[0], weights, like=Q)
     log_p = log_mixture(p, Q)
     check_possible(log_p, weights)
     g = mean_ratio(p, log_p, weights)
@@ -242,6 +260,8 @@ def _halves(units: int) -> tuple[int, int]:
 
 
 def _log_rest(p: Likelihoods, Q: Array) -> Array:
+    check_array("Q", Q, p.states, like=p.s)
+    check_not_negative("Q", Q)
     return p.r + array_namespace(Q).reshape(log_table(Q), p.r.shape)
 
 

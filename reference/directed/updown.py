@@ -21,14 +21,14 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_count
+from ..arguments import check_array, check_count, check_shape
 from ..boltzmann.contrastive import cd_step
 from ..boltzmann.gibbs import gibbs_law
 from ..boltzmann.rbm import RBM, data_statistics
 from ..numerics import sigmoid
 from ..states import binary_states
 from .dbn import DBN, check_dbn, inputs, net, pass_up
-from .layers import Sigmoid, check_values, log_bits
+from .layers import Sigmoid, check_layer, check_values, log_bits
 
 
 class UpDownInfo(NamedTuple):
@@ -67,6 +67,8 @@ def delta_rule(layer: Sigmoid, below: Array, above: Array) -> Sigmoid:
     Shapes: below (n, V), above (n, H) -> Sigmoid.   Exactness: exact.
     """
     xp = array_namespace(below, above)
+    _check_rows(layer, below, above)
+    check_shape("above", above, below.shape[0], layer.W.shape[1])
     error = (below - sigmoid(inputs(layer, above))) / below.shape[0]
     return Sigmoid(xp.matrix_transpose(error) @ above, xp.sum(error, axis=0))
 
@@ -113,6 +115,14 @@ def expected_delta_rule(layer: Sigmoid, below: Array, above: Array, joint: Array
     Shapes: below (m, V), above (s, H), joint (m, s) -> Sigmoid.   Exactness: exact.
     """
     xp = array_namespace(below, above, joint)
+    _check_rows(layer, below, above)
+    check_array("joint", joint, below.shape[0], above.shape[0], like=below)
     means, mass = sigmoid(inputs(layer, above)), xp.sum(joint, axis=0)
     error = xp.matrix_transpose(joint) @ below - mass[:, None] * means  # of each state above
     return Sigmoid(xp.matrix_transpose(error) @ above, xp.sum(error, axis=0))
+
+
+def _check_rows(layer: Sigmoid, below: Array, above: Array) -> None:
+    check_layer(layer)
+    for name, x, units in zip(("below", "above"), (below, above), layer.W.shape, strict=True):
+        check_array(name, x, None, units, like=layer.b)

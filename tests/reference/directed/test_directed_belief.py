@@ -241,7 +241,7 @@ def test_values_that_do_not_fit_are_named(arr):
         log_likelihood(net, arr([[0.0, 1]]))
     with pytest.raises(ValueError, match="weights must sum to one"):
         log_likelihood_grad(net, arr([[0.0, 0, 1]]), weights=arr([0.5]))
-    with pytest.raises(ValueError, match=r"x must hold integers in 0\.\.4"):
+    with pytest.raises(ValueError, match=r"x must hold indices in 0\.\.4"):
         log_likelihood(build(NETS["tables with zeros"], arr), arr([5], dtype="int64"))
     big = (Sigmoid(arr(np.zeros((20, 20))), arr(np.zeros(20))),)
     with pytest.raises(ValueError, match="conditional table has 1,099,511,627,776 states"):
