@@ -6,6 +6,7 @@ directed layer is a machine of which only p(v | h) is used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise, product
 from typing import Any, NamedTuple
@@ -268,7 +269,7 @@ def jensen_bounds_the_log_of_a_mean(impl: Implementation, case: Points) -> None:
     evidence=EXACTLY,
     mutants={
         "chord above the curve": {"elbo": lambda q, lj: -dbn_bound.elbo(q, lj)},
-        "weights exchanged": {"elbo": lambda q, lj: dbn_bound.elbo(q[:, ::-1], lj)},
+        "weights exchanged": {"elbo": lambda q, lj: dbn_bound.elbo(array_namespace(q).flip(q, axis=1), lj)},
     },
 )
 def chord_lies_below_the_logarithm(impl: Implementation, case: Points) -> None:
@@ -349,7 +350,7 @@ def reversed_kl(q: Any, log_joint: Any) -> Any:
     mutants={
         "entropy with the wrong sign": {"entropy": lambda q: -dbn_bound.entropy(q)},
         "entropy left out": {"elbo_by_entropy": dbn_bound.mean_log},
-        "entropy in bits": {"entropy": lambda q: dbn_bound.entropy(q) / np.log(2)},
+        "entropy in bits": {"entropy": lambda q: dbn_bound.entropy(q) / math.log(2)},
         "divergence the wrong way round": {"elbo": reversed_kl},
         "log p(v) itself": {"elbo": log_of_mean},
     },
@@ -566,7 +567,10 @@ WITNESS_RECOGNITION = (
     mutants={
         "the bound for the likelihood": {
             "log_likelihood": lambda net, v: dbn_bound.bound_log_likelihood(
-                DBN(net[:-1], WITNESS_RECOGNITION, net[-1]), v
+                DBN(
+                    net[:-1], tuple(Sigmoid(*(like(x, v) for x in up)) for up in WITNESS_RECOGNITION), net[-1]
+                ),
+                v,
             )
         },
         "biases not exchanged": {"upside_down": half_exchanged},

@@ -309,7 +309,8 @@ def exchanged(theta: DBN, v: Array, *, k: int, rng: Any) -> Any:
 def by_the_rule_of_a_machine(theta: DBN, v: Array, **options: Any) -> Any:
     """Adjust generative weights as those of a machine: h again inferred, from the reconstruction."""
     step, info = updown.updown_step(theta, v, **options)
-    return step._replace(generative=rule_of_a_machine(numbers(theta), v)), info
+    rules = rule_of_a_machine(numbers(theta), v)
+    return step._replace(generative=tuple(Sigmoid(*(like(x, v) for x in rule)) for rule in rules)), info
 
 
 def rule_of_a_machine(theta: DBN, v: Any) -> tuple[Sigmoid, ...]:
