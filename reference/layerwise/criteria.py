@@ -13,14 +13,24 @@ import math
 from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_choice, check_floating, check_law, check_shape
-from ..directed.layers import Layer, law_of_means, logit_grad
+from ..arguments import check_binary, check_choice, check_floating, check_law, check_shape
+from ..directed.layers import (
+    Layer,
+    Sigmoid,
+    check_layer,
+    check_values,
+    law_of_means,
+    log_bits,
+    logit_grad,
+)
 from ..directed.mixtures import Likelihoods, data_law, mixture_grad
 from ..laws import expectation, kl, log_table
 from ..numerics import log_sum_exp, sigmoid
 from .incorporation import Marginal, log_likelihood
 
 FORMS = ("table", "bits")
+
+_BLOCK = 2**22  # likelihoods of data under draws that are held at once
 
 
 def aggregate(q: Array, *, weights: Array | None = None) -> Array:
@@ -106,6 +116,30 @@ def sampled_bound(log_p: Array, *, weights: Array | None = None) -> Array:
     Exactness: one estimate.   Cost: n n K likelihoods.
     """
     return _sampled(log_p, weights) - math.log(log_p.shape[-1])
+
+
+def drawn_bound(layer: Sigmoid, x: Array, h: Array, *, weights: Array | None = None) -> Array:
+    """Return ``sampled_bound`` of a layer's likelihoods, in bounded memory.      [AO] eq. 35, corrected
+
+    Shapes: x (n, V) bits, h (n, K, H) bits, K draws from q(h | x) of each datum; weights (n,) -> 0-d.
+    Exactness: one estimate.   Cost: n n K likelihoods, some 2^22 at a time, and n K V numbers.
+    Raises: ValueError where x or h does not suit the layer.
+    """
+    xp = array_namespace(x, h, *layer)
+    check_layer(layer)
+    check_values(layer, x)
+    check_shape("h", h, x.shape[0], None, layer.W.shape[1])
+    check_floating("h", h, like=layer.b)
+    check_binary("h", h)
+    n, K, _ = h.shape
+    weights = data_law(n, weights, like=layer.b)
+    logits = xp.reshape(h, (n * K, -1)) @ xp.matrix_transpose(layer.W) + layer.b
+    # log P(x | h) = x . logits + log P(0 | h), and the rest of each term does not depend on x either.
+    shares = xp.reshape(xp.broadcast_to(log_table(weights)[:, None] - math.log(K), (n, K)), (-1,))
+    rest = log_bits(xp.zeros_like(x[:1, :]), logits)[0, :] + shares
+    rows, logits = max(1, _BLOCK // (n * K)), xp.matrix_transpose(logits)
+    blocks = [x[k : min(k + rows, n), :] for k in range(0, n, rows)]
+    return expectation(weights, xp.concat([log_sum_exp(block @ logits + rest, axis=1) for block in blocks]))
 
 
 def sampled_bound_printed(log_p: Array, log_q: Array, *, weights: Array | None = None) -> Array:

@@ -30,30 +30,40 @@ from .incorporation import Marginal, certify, expectation_maximisation, log_like
 
 # They decide on time, never on the result.
 _EM_STEPS = 32  # before Newton's method
+_EM_STEPS_WARM = 4  # the same from a start that knows which states matter
 _KEPT = 0.1  # states that EM has left this part of a uniform law's mass
 _ADDED = 128  # states that may enter at each step, those with the largest g first
 _CHOSEN = 4096  # states at most at the first step
 
 
 def best_marginal(
-    p: Likelihoods, *, weights: Array | None = None, tolerance: float, most_steps: int = 200
+    p: Likelihoods,
+    *,
+    weights: Array | None = None,
+    tolerance: float,
+    most_steps: int = 200,
+    start: Array | None = None,
 ) -> Marginal:
     r"""Return :math:`\hat Q_D`, a best latent marginal, to ``tolerance`` nats.      [AO] eq. 13-14
 
     The bound U_D lies between the result's log-likelihood and that plus its gap.  Where the best marginal is
-    not unique, one of them is returned.
-    Shapes: p over n data and S states, weights (n,), a law over the data (1/n each where it is not given).
+    not unique, one of them is returned.  A ``start`` (uniform where it is not given) decides on the time that
+    it takes, and on which of them.
+    Shapes: p over n data and S states, weights (n,), a law over the data (1/n each where it is not given),
+    start (S,), a law on h.
     Exactness: certified; the gap says whether ``most_steps`` were enough.
     Cost: a step takes two matrix products over all data and states, and n k^2 + k^3 operations for the k
     states that have or get mass.
-    Raises: ValueError where a datum of positive weight has probability zero given every h.
+    Raises: ValueError where a datum of positive weight has probability zero given every h, or by ``start``.
     """
     xp = array_namespace(p.s)
     check_count("most_steps", most_steps, least=0)
     weights = data_law(p.s.shape[0], weights, like=p.s)
-    uniform = xp.full((p.states,), 1 / p.states, dtype=p.s.dtype, device=p.s.device)
+    em_steps = _EM_STEPS if start is None else _EM_STEPS_WARM
+    if start is None:
+        start = xp.full((p.states,), 1 / p.states, dtype=p.s.dtype, device=p.s.device)
     found = expectation_maximisation(
-        p, uniform, weights=weights, tolerance=tolerance, most_steps=min(_EM_STEPS, most_steps)
+        p, start, weights=weights, tolerance=tolerance, most_steps=min(em_steps, most_steps)
     )
     em, log_em = found.Q, log_mixture(p, found.Q)[:, None]
     base, single = xp.ones_like(em[:1]), xp.zeros_like(em)  # Q is base times em, plus single
@@ -91,15 +101,16 @@ def face_marginal(
 
 
 def upper_bound_grad(
-    layer: Layer, x: Array, *, weights: Array | None = None, tolerance: float
+    layer: Layer, x: Array, *, weights: Array | None = None, tolerance: float, start: Array | None = None
 ) -> tuple[Marginal, Layer]:
     r"""Return a bottom layer's best marginal and the gradient of :math:`U_D(\theta_I)`.      [AO] eq. 14, 16
 
     At the best marginal no change of Q helps, so the gradient of the bound is that by the layer with Q held
     (unique where the best marginal is).  Ascent along it trains the best optimistic lower layer.
-    Shapes: x (n, ...), weights (n,), a law over the data.   Exactness: to the tolerance.
+    Shapes: x (n, ...), weights (n,), a law over the data, start (S,) as ``best_marginal`` takes it.
+    Exactness: to the tolerance.
     """
-    best = best_marginal(likelihoods(layer, x), weights=weights, tolerance=tolerance)
+    best = best_marginal(likelihoods(layer, x), weights=weights, tolerance=tolerance, start=start)
     return best, mixture_grad(layer, x, best.Q, weights=weights)[0]
 
 

@@ -11,15 +11,15 @@ Three things are called the reconstruction of x, and differ in what becomes of h
 
 Layers between x and h (the h' of an AERI) are always mean activations: they make q richer, they are no latent
 variables.  A vanilla auto-encoder ties its weights: its parameters are those of an ``RBM``, and ``untie``
-shows it as an ``AutoEncoder``.  Fine-tuning is the training of ``join`` of all layers ([AO] 2.6).
+shows it as an ``AutoEncoder``.  Fine-tuning is the training of a whole stack as its ``join`` ([AO] 2.6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
@@ -27,11 +27,12 @@ from ..arguments import check_choice, check_floating, check_shape
 from ..boltzmann.rbm import RBM, check_rbm
 from ..directed.layers import Sigmoid, log_bits, log_conditional, log_conditional_table
 from ..directed.mixtures import data_law
-from ..laws import log_table
 from ..networks import Dense, dense, dense_backward, mlp_forward
 from ..numerics import log_sum_exp, sigmoid, softplus, x_log_y
 from ..optimizers import leaves
 from ..states import binary_states
+
+_BLOCK = 2**22  # numbers per block of a table of rows and states of two layers
 
 
 class AutoEncoder(NamedTuple):
@@ -39,6 +40,10 @@ class AutoEncoder(NamedTuple):
 
     inference: tuple[Dense, ...]  # x -> ... -> h, each with a sigmoid
     generative: tuple[Dense, ...]  # h -> ... -> x, each with a sigmoid
+
+
+Encoder: TypeAlias = AutoEncoder | RBM
+"""An auto-encoder; an RBM stands for the vanilla one of its weights, tied."""
 
 
 def check_auto_encoder(theta: AutoEncoder) -> None:
@@ -99,17 +104,42 @@ def tied_grad(grad: AutoEncoder) -> RBM:
     return RBM(up.W + array_namespace(up.W).matrix_transpose(down.W), down.b, up.b)
 
 
-def join(stack: Sequence[AutoEncoder]) -> AutoEncoder:
+def join(stack: Sequence[Encoder]) -> AutoEncoder:
     """Return auto-encoders, from the bottom, as one: inference all the way up, then all the way down.
 
     [AO] 2.6 and figure 1: what fine-tuning trains at once.   Raises: ValueError where they do not chain.
     """
+    for k, part in enumerate(stack):
+        if not isinstance(part, (AutoEncoder, RBM)):
+            raise ValueError(f"stack must hold AutoEncoders and RBMs, got {type(part).__name__} at {k}")
+    parts = [untie(part) if isinstance(part, RBM) else part for part in stack]
     theta = AutoEncoder(
-        tuple(layer for part in stack for layer in part.inference),
-        tuple(layer for part in reversed(stack) for layer in part.generative),
+        tuple(layer for part in parts for layer in part.inference),
+        tuple(layer for part in reversed(parts) for layer in part.generative),
     )
     check_auto_encoder(theta)
     return theta
+
+
+def parts_grad(stack: Sequence[Encoder], grad: AutoEncoder) -> tuple[Encoder, ...]:
+    """Return the gradient by each part of a stack, from that by its ``join``; what is tied stays tied.
+
+    Raises: ValueError where ``grad`` has not the layers of the ``join``.
+    """
+    whole = join(stack)
+    if [x.shape for x in leaves(whole)] != [g.shape for g in leaves(grad)]:
+        raise ValueError(
+            f"grad must have the layers of the joined stack, {len(whole.inference)} up and "
+            f"{len(whole.generative)} down, each of its shape"
+        )
+    up, down = iter(grad.inference), reversed(grad.generative)
+    grads = list[Encoder]()
+    for part in stack:
+        form = untie(part) if isinstance(part, RBM) else part
+        inference = tuple(islice(up, len(form.inference)))
+        own = AutoEncoder(inference, tuple(islice(down, len(form.generative)))[::-1])
+        grads.append(tied_grad(own) if isinstance(part, RBM) else own)
+    return tuple(grads)
 
 
 def generative_net(theta: AutoEncoder) -> tuple[Sigmoid, ...]:
@@ -189,7 +219,6 @@ def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEnco
     Shapes: x (n, V) -> AutoEncoder.
     """
     check_auto_encoder(theta)
-    check_auto_encoder(theta)
     up = _inference(theta, x)
     mean = sigmoid(up[-1])
     h = as_stream(rng, like=x).bernoulli(mean)
@@ -209,7 +238,7 @@ def log_sum_pass(theta: AutoEncoder, x: Array) -> Array:
     Cost: n 2^H, and 2^(H + H_1) where there is a layer of H_1 units between h and x.
     Raises: ValueError where x does not suit, or there are too many states.
     """
-    return log_sum_exp(_log_joint(theta, x), axis=1)
+    return log_sum_exp(_log_joint(theta, x)[1], axis=1)
 
 
 def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> Array:
@@ -232,44 +261,88 @@ def log_sum_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
     r"""Return the gradient of the mean of ``log_sum_pass``, also that of ``criterion``, over the rows.
 
     With :math:`r(h \mid x) \propto P(x \mid h) q(h \mid x)` it is :math:`\mathbb{E}_r[h] - \mathbb{E}_q[h]`
-    at the logits of h, and :math:`\mathbb{E}_r[(x - \sigma(a(h)))\, h]` for the weights below.
-    Shapes: x (n, V) binary -> AutoEncoder.   Exactness: exact.   Cost: n 2^H, and 2^H V.
-    Raises: ValueError as ``log_sum_pass``, and where more than one generative layer is below h.
+    at the logits of h, and :math:`\mathbb{E}_r[(x - \sigma(a(h)))\, h]` for the weights below.  Under more
+    generative layers r goes on down, by :math:`r(h_1, h_2 \mid x) = P(h_1 \mid h_2, x)\, r(h_2 \mid x)`.
+    Shapes: x (n, V) binary -> AutoEncoder.   Exactness: exact.
+    Cost: n 2^H, and 2^H V; n 2^(H + H_1) exponentials where there is a layer of H_1 units between h and x.
+    Raises: ValueError as ``log_sum_pass``.
     """
-    if len(theta.generative) != 1:
-        raise ValueError(f"theta must have one generative layer, got {len(theta.generative)}")
     xp, n = array_namespace(x), x.shape[0]
-    log_joint, values = _log_joint(theta, x), _inference(theta, x)
+    log_p, log_joint = _log_joint(theta, x)
+    values, h = _inference(theta, x), binary_states(theta.inference[-1].b.shape[0], like=x)
     r = xp.exp(log_joint - log_sum_exp(log_joint, axis=1)[:, None]) / n  # (n, 2^H)
-    h = binary_states(theta.inference[-1].b.shape[0], like=x)
-    error = r @ h - sigmoid(values[-1]) / n
-    inference, _ = _backward(theta.inference, values, error)
-    (down,) = theta.generative
-    # x - sigma(a(h)), averaged over x given h, is a (2^H, V) table.
-    miss = xp.matrix_transpose(r) @ x - xp.sum(r, axis=0)[:, None] * dense(down, h, activation="sigmoid")
-    return AutoEncoder(inference, (Dense(xp.matrix_transpose(h) @ miss, xp.sum(miss, axis=0)),))
+    inference, _ = _backward(theta.inference, values, r @ h - sigmoid(values[-1]) / n)
+    grads, tables = list[Dense](), [log_conditional_table(layer) for layer in generative_net(theta)[1:]]
+    for layer, table in zip(theta.generative[:-1], reversed(tables), strict=True):
+        above = log_p.pop()
+        r, pairs = _posterior_below(log_p[-1], table, above, r)
+        grads.append(_generative_grad(layer, pairs, binary_states(layer.b.shape[0], like=x)))
+    grads.append(_generative_grad(theta.generative[-1], r, x))
+    return AutoEncoder(inference, tuple(grads))
 
 
-def _log_joint(theta: AutoEncoder, x: Array) -> Array:
-    """Return log P(x | h) q(h | x) of each row and all h: (n, 2^H)."""
+def _log_joint(theta: AutoEncoder, x: Array) -> tuple[list[Array], Array]:
+    """Return log P(x | h) of all states of every generative layer, the lowest first, and the log joint.
+
+    The latter is log P(x | h) q(h | x) of the states of the topmost h: (n, 2^H).
+    """
     check_auto_encoder(theta)
     xp, (bottom, *above) = array_namespace(x), generative_net(theta)
-    log_p = log_conditional(bottom, x)
+    log_p = [log_conditional(bottom, x)]
     for layer in above:
-        top = xp.max(log_p, axis=1, keepdims=True)
-        log_p = log_table(xp.exp(log_p - top) @ xp.exp(log_conditional_table(layer))) + top
+        log_p.append(_log_product(log_p[-1], log_conditional_table(layer)))
     h = binary_states(theta.inference[-1].b.shape[0], like=x)
-    return log_p + xp.matrix_transpose(log_bits(h, _inference(theta, x)[-1]))
+    return log_p, log_p[-1] + xp.matrix_transpose(log_bits(h, _inference(theta, x)[-1]))
+
+
+def _log_product(log_a: Array, log_b: Array) -> Array:
+    """Return the logarithm of the matrix product of exponentials, whatever their range."""
+    xp = array_namespace(log_a, log_b)
+    top, limits = xp.max(log_a, axis=1, keepdims=True), xp.finfo(log_a.dtype)
+    product = xp.exp(log_a - top) @ xp.exp(log_b)
+    if bool(xp.all(product > log_a.shape[1] * float(limits.smallest_normal) / float(limits.eps))):
+        return xp.log(product) + top
+    # Too small for their rounding: those sums are taken in logarithms.
+    return xp.stack([log_sum_exp(log_a[k, :][:, None] + log_b, axis=0) for k in range(log_a.shape[0])])
+
+
+def _posterior_below(log_below: Array, log_table: Array, log_above: Array, r: Array) -> tuple[Array, Array]:
+    """Return P(h1 | x) r(x) of the states below a layer, and P(h1, h2 | x) r(x) summed over the rows.
+
+    Shapes: log P(x | h1) (n, S1), log P(h1 | h2) (S1, S2), log P(x | h2) (n, S2), P(h2 | x) r(x) (n, S2)
+    -> (n, S1), (S1, S2).
+    """
+    xp, n = array_namespace(r), r.shape[0]
+    rows, below, pairs = max(1, _BLOCK // prod(log_table.shape)), [], xp.zeros_like(log_table)
+    for k in range(0, n, rows):
+        at = slice(k, min(k + rows, n))
+        both = xp.exp(log_below[at, :][:, :, None] + log_table - log_above[at, :][:, None, :])
+        both = both * r[at, :][:, None, :]
+        pairs = pairs + xp.sum(both, axis=0)
+        below.append(xp.sum(both, axis=2))
+    return xp.concat(below), pairs
+
+
+def _generative_grad(layer: Dense, pairs: Array, below: Array) -> Dense:
+    """Return the gradient of the mean log P(below | h) over pairs with these probabilities.
+
+    Shapes: pairs (m, 2^H), below (m, V) bits -> Dense.
+    """
+    xp, h = array_namespace(pairs), binary_states(layer.W.shape[0], like=pairs)
+    # x - sigma(a(h)), averaged over x given h, is a (2^H, V) table.
+    miss = xp.matrix_transpose(pairs) @ below
+    miss = miss - xp.sum(pairs, axis=0)[:, None] * dense(layer, h, activation="sigmoid")
+    return Dense(xp.matrix_transpose(h) @ miss, xp.sum(miss, axis=0))
 
 
 # --- training ---------------------------------------------------------------------------------------------
 
 
 def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tuple[Any, Any]]:
-    """Return the step, for ``training.fit``, of an ``AutoEncoder``, or of tied weights given as an ``RBM``.
+    """Return the step, for ``training.fit``, of an ``Encoder``, or of a tuple of them: all layers at once.
 
     ``hidden`` says what becomes of h: "mean" (backpropagation with cross-entropy, [AO] 3.2), "sample" or
-    "sum".      [AO] footnote 3
+    "sum".      [AO] footnote 3; 2.6 for a stack, tied weights staying tied
     """
     check_choice("hidden", hidden, "mean", "sample", "sum")
 
@@ -279,9 +352,11 @@ def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tupl
         return log_mean_pass_grad(theta, rows) if hidden == "mean" else log_sum_pass_grad(theta, rows)
 
     def step(theta: Any, rows: Array, memory: Any, stream: Stream) -> tuple[Any, Any]:
+        if isinstance(theta, AutoEncoder):
+            return gradient(theta, rows, stream), memory
         if isinstance(theta, RBM):
             return tied_grad(gradient(untie(theta), rows, stream)), memory
-        return gradient(theta, rows, stream), memory
+        return parts_grad(theta, gradient(join(theta), rows, stream)), memory
 
     return step
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from exactgen.backends.arrays import to_numpy
 from exactgen.backends.enumerating import expect
+from exactgen.backends.streams import HostStream
 from exactgen.reference.boltzmann.gibbs import gibbs_kernel
 from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief
@@ -128,8 +129,20 @@ def test_backpropagation_is_the_derivative(xp: Any, make: Any) -> None:
     assert_close(found, complex_step_grad(brute_mean, make()))
 
 
-def test_gradient_of_the_sum_is_the_derivative(xp: Any) -> None:
-    assert_close(stacks.log_sum_pass_grad(aeri(xp), xp(X)), complex_step_grad(brute_sum, aeri()))
+@pytest.mark.parametrize("make", [aeri, deep])
+def test_gradient_of_the_sum_is_the_derivative(xp: Any, make: Any) -> None:
+    assert_close(stacks.log_sum_pass_grad(make(xp), xp(X)), complex_step_grad(brute_sum, make()))
+
+
+def test_gradient_of_the_sum_through_two_codes_in_blocks(xp: Any, monkeypatch: Any) -> None:
+    """h -> 3 -> 4 -> x, both codes summed out; a block of three rows, then the last one."""
+    rng = np.random.default_rng(8)
+    sizes = ((5, 2), (2, 3), (3, 4), (4, 5))
+    plain = [layer(rng, *size) for size in sizes]
+    theta = AutoEncoder((plain[0],), tuple(plain[1:]))
+    monkeypatch.setattr(stacks, "_BLOCK", 3 * 2**7)
+    made = rebuild(theta, (xp(a) for a in leaves(theta)))
+    assert_close(stacks.log_sum_pass_grad(made, xp(X)), complex_step_grad(brute_sum, theta))
 
 
 @pytest.mark.parametrize(("hidden", "brute"), [("mean", brute_mean), ("sum", brute_sum)])
@@ -191,12 +204,33 @@ def test_mean_pass_of_probabilities_is_the_expected_cross_entropy() -> None:
     np.testing.assert_allclose(stacks.log_mean_pass(theta, grey), [wanted], rtol=1e-12)
 
 
-def test_saturated_units_give_finite_numbers_and_gradients(xp: Any) -> None:
-    big = rebuild(aeri(xp), (300 * a for a in leaves(aeri(xp))))
+@pytest.mark.parametrize("make", [aeri, deep])
+def test_saturated_units_give_finite_numbers_and_gradients(xp: Any, make: Any) -> None:
+    big = rebuild(make(xp), (300 * a for a in leaves(make(xp))))
     for value in (stacks.log_sum_pass(big, xp(X)), stacks.log_mean_pass(big, xp(X))):
         assert np.all(np.isfinite(to_numpy(value)))
     for grad in (stacks.log_sum_pass_grad(big, xp(X)), stacks.log_mean_pass_grad(big, xp(X))):
         assert all(np.all(np.isfinite(to_numpy(a))) for a in leaves(grad))
+
+
+def test_what_is_too_small_for_a_product_is_summed_in_logarithms(xp: Any) -> None:
+    """The code below can only be (1, 1, 1), to e^-800, and x wants zeros: against 50 digits."""
+    mpmath = pytest.importorskip("mpmath")
+    below, above = (
+        Dense(np.full((3, 5), 400.0), np.full(5, -600.0)),
+        Dense(np.zeros((1, 3)), np.full(3, 800.0)),
+    )
+    theta = AutoEncoder((Dense(np.zeros((5, 1)), np.zeros(1)),), (above, below))
+    found = stacks.log_sum_pass(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
+    with mpmath.workdps(50):
+        off = 1 / (1 + mpmath.exp(800))
+        total = sum(
+            mpmath.binomial(3, k) * off ** (3 - k) * (1 - off) ** k / (1 + mpmath.exp(400 * k - 600)) ** 5
+            for k in range(4)
+        )
+        assert float(to_numpy(found)[0]) == pytest.approx(float(mpmath.log(total)), rel=1e-13)
+    grad = stacks.log_sum_pass_grad(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
+    assert all(np.all(np.isfinite(to_numpy(g))) for g in leaves(grad))
 
 
 # --- the criterion as a bound ------------------------------------------------------------------------------
@@ -250,6 +284,43 @@ def test_join_is_inference_up_then_generation_down(xp: Any) -> None:
     np.testing.assert_allclose(to_numpy(stacks.inference_means(whole, xp(X))), to_numpy(up), rtol=1e-14)
     with pytest.raises(ValueError, match="layers must chain: layer 1 takes 5 units, the one before gives 2"):
         stacks.join([second, first])
+
+
+def mixed_stack(xp: Any = np.asarray) -> tuple[Any, ...]:
+    """x (5) = 3 tied, 3 -> 4 -> 2 -> 3, and 2 = 1 tied."""
+    rng = np.random.default_rng(9)
+    rich = AutoEncoder((layer(rng, 3, 4, xp), layer(rng, 4, 2, xp)), (layer(rng, 2, 3, xp),))
+    small = RBM(xp(rng.normal(size=(2, 1))), xp(rng.normal(size=2)), xp(rng.normal(size=1)))
+    return tied(xp), rich, small
+
+
+def flat(stack: Any) -> AutoEncoder:
+    """The join, in plain NumPy; complex parameters welcome."""
+    untied = [
+        AutoEncoder((Dense(p.W, p.c),), (Dense(p.W.T, p.b),)) if isinstance(p, RBM) else p for p in stack
+    ]
+    return AutoEncoder(
+        sum((p.inference for p in untied), ()), sum((p.generative for p in reversed(untied)), ())
+    )
+
+
+@pytest.mark.parametrize(("hidden", "brute"), [("mean", brute_mean), ("sum", brute_sum)])
+def test_step_of_a_stack_is_the_derivative_by_every_part(xp: Any, hidden: str, brute: Any) -> None:
+    """[AO] 2.6: all layers at once, tied weights (both uses of them) and an h' among them."""
+    direction, _ = stacks.reconstruction_step(hidden)(mixed_stack(xp), xp(X), (), None)  # type: ignore[arg-type]
+    assert [type(part) for part in direction] == [RBM, AutoEncoder, RBM]
+    wanted = complex_step_grad(lambda theta, x: brute(flat(theta), x), mixed_stack())
+    assert_close(direction, wanted, rtol=1e-10)
+
+
+def test_sampled_step_of_a_stack_is_that_of_its_join_in_parts(xp: Any) -> None:
+    direction, _ = stacks.reconstruction_step("sample")(mixed_stack(xp), xp(X), (), HostStream(3))
+    whole = stacks.log_sampled_pass_grad(stacks.join(mixed_stack(xp)), xp(X), rng=HostStream(3))
+    first, rich, small = (rebuild(p, (to_numpy(a) for a in leaves(p))) for p in direction)
+    up, down = (tuple(Dense(*map(to_numpy, part)) for part in half) for half in whole)
+    assert_close(first, RBM(up[0].W + down[-1].W.T, down[-1].b, up[0].b))
+    assert_close(rich, AutoEncoder(up[1:3], (down[1],)))
+    assert_close(small, RBM(up[3].W + down[0].W.T, down[0].b, up[3].b))
 
 
 def test_generative_net_is_a_directed_model_with_a_top(xp: Any) -> None:
@@ -333,8 +404,12 @@ def test_bad_input_is_named() -> None:
         stacks.log_mean_pass(AutoEncoder((), (layer(rng, 3, 5),)), x)
     with pytest.raises(ValueError, match="layer 0 takes 4 units, the one before gives 5"):
         stacks.log_sum_pass(AutoEncoder((layer(rng, 4, 3),), (layer(rng, 3, 5),)), x)
-    with pytest.raises(ValueError, match="one generative layer, got 2"):
-        stacks.log_sum_pass_grad(deep(), x)
+    with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got Dense at 1"):
+        stacks.join((aeri(), layer(rng, 3, 5)))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got ndarray at 0"):
+        stacks.reconstruction_step("mean")(layer(rng, 5, 3), x, (), None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="grad must have the layers of the joined stack, 4 up and 3 down"):
+        stacks.parts_grad(mixed_stack(), aeri())
     with pytest.raises(ValueError, match="hidden must be one of"):
         stacks.reconstruction_step("activation")
     with pytest.raises(ValueError, match="x"):
