@@ -24,6 +24,7 @@ class Case:
     given: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 1
     single: bool = False  # arrays of single precision, for code that computes in whatever it is given
+    when: dict[str, str] = field(default_factory=dict)  # asked only of code that declares this
     calls: int = 1  # two: the same call twice in a row, whose draws are to be independent
 
     @property
@@ -94,6 +95,49 @@ def value(
     return Quantity(name, mistakes, call, exact, cases, offset=offset)
 
 
+class Unfit(Exception):  # noqa: N818 (it says of what came back that it does not fit)
+    """What an implementation returned is not of the kind that the quantity is."""
+
+    def __init__(self, wanted: str, got: str) -> None:
+        super().__init__(wanted, got)
+        self.wanted, self.got = wanted, got
+
+
 def numbers(x: Any) -> Array:
-    """Return double precision."""
-    return np.asarray(x, dtype=np.float64)
+    """Return double precision, of an array, a tensor or a list.
+
+    Raises: Unfit where these are not real numbers.
+    """
+    try:
+        array = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    except ValueError as ragged:
+        raise Unfit("real numbers", f"{type(x).__name__}: {ragged}") from None
+    if array.dtype.kind not in "biuf":
+        raise Unfit("real numbers", f"{array.dtype} numbers" if array.dtype.kind == "c" else type(x).__name__)
+    return array.astype(np.float64)
+
+
+def by_name(theta: Any, update: Any, name: str = "") -> Blocks:
+    """Return the arrays of an update of ``theta`` by where they stand in it: "W", "inference[0].b".
+
+    Raises: Unfit where the update is not built as ``theta`` is.
+    """
+    if not isinstance(theta, tuple):
+        return {name: numbers(update)}
+    if not isinstance(update, (tuple, list)) or len(update) != len(theta):
+        length = f" of {len(update)}" if isinstance(update, (tuple, list)) else ""
+        raise Unfit(f"{form(theta)}{' as ' if name else ''}{name}", f"{type(update).__name__}{length}")
+    names = getattr(theta, "_fields", None)
+    at = [f"{name}.{n}".lstrip(".") for n in names] if names else [f"{name}[{k}]" for k in range(len(theta))]
+    blocks = (by_name(*pair, at[k]) for k, pair in enumerate(zip(theta, update, strict=True)))
+    return {path: array for block in blocks for path, array in block.items()}
+
+
+def form(theta: Any) -> str:
+    """Return how parameters are built: "RBM(W (3, 2), b (3,), c (2,))"."""
+    if not isinstance(theta, tuple):
+        return str(theta.shape)
+    if not hasattr(theta, "_fields"):
+        return f"({', '.join(map(form, theta))},)"
+    parts = (f"{name} {form(part)}" for name, part in theta._asdict().items())
+    return f"{type(theta).__name__}({', '.join(parts)})"

@@ -12,18 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...reference.optimizers import leaves, rebuild
-from . import layers, quantities
-from .cases import Blocks, Case, Quantity
+from . import layers_quantities, rbm_quantities
+from .cases import Blocks, Case, Quantity, Unfit
 from .protocol import Declares
 from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
 
-FAMILIES = (quantities.TABLE, layers.TABLE)
+FAMILIES = (rbm_quantities.TABLE, layers_quantities.TABLE)
 TABLE = {name: quantity for family in FAMILIES for name, quantity in family.items()}
 RUNS = 3000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""
 ERROR = 1e-11
 """Probability that a right quantity fails on one case by chance: all cases of an audit together stay below
 1e-9."""
+STOPPING = (Exception, SystemExit)
+"""What code may stop by without stopping the audit; Ctrl-C does."""
 ROUNDING = {"float64": 1e-10, "float32": 2e-5}
 
 
@@ -34,6 +36,7 @@ class Measured:
     blocks: Blocks = field(default_factory=dict)
     radius: Blocks = field(default_factory=dict)  # of the confidence intervals; empty where exact
     raised: str = ""
+    unfit: tuple[str, str] | None = None  # what was wanted, and what came instead
     unmeasured: str = ""
 
 
@@ -126,15 +129,9 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, trained_
 
 def _asked(adapter: Any, case: Case) -> bool:
     """Return whether the case lies within what the implementation declares that it can do."""
-    declares = adapter.declares
     if case.single and not getattr(adapter, "single_precision", False):
         return False
-    if declares.steps == "one" and case.given.get("k", 1) != 1:
-        return False
-    if "base" in case.given and case.given["base"].any() == (declares.base == "zero"):
-        return False
-    rows = len(case.given["v"]) if "v" in case.given else case.batch_size
-    return not (declares.rows == "fixed" and "k" in case.given and rows != case.batch_size)
+    return all(getattr(adapter.declares, name) == value for name, value in case.when.items())
 
 
 # --- measuring
@@ -156,7 +153,9 @@ def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
             return Measured(_expectation(outcomes))
         except Unscriptable as limit:
             return _sampled(adapter, quantity, case, str(limit))
-        except Exception as error:
+        except Unfit as unfit:
+            return Measured(unfit=(unfit.wanted, unfit.got))
+        except STOPPING as error:
             return Measured(raised=_last_line(error))
 
 
@@ -195,7 +194,7 @@ def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured
     adapter.restart()
     try:
         samples = [_calls(adapter, quantity, case, rng) for _ in range(RUNS)]
-    except Exception as error:
+    except STOPPING as error:
         return Measured(raised=_last_line(error))
     finally:
         np.random.set_state(kept)  # noqa: NPY002
@@ -235,7 +234,7 @@ def right(quantity: Quantity, case: Case, measured: Measured, declares: Declares
 def _agree(actual: Measured, expected: Measured, case: Case, declares: Declares) -> bool:
     if actual.raised or expected.raised:
         return bool(actual.raised and expected.raised)
-    if actual.blocks.keys() != expected.blocks.keys():
+    if actual.unfit or actual.blocks.keys() != expected.blocks.keys():
         return False
     return all(
         np.shape(a) == np.shape(expected.blocks[name])
@@ -331,8 +330,10 @@ def _diagnose(
     if all(_agree(results[c], Measured(exact(quantity.name, c, declares)), c, single) for c in wrong):
         words = "The values are right to single precision only (if meant: declare dtype=float32)."
         return Diagnosis("single-precision", words)
-    if any(np.shape(x) != np.shape(expected.get(block, ())) for block, x in measured.blocks.items()):
-        return Diagnosis("shape", "The result has another shape than the quantity.")
+    if measured.unfit or any(
+        np.shape(x) != np.shape(expected.get(b, ())) for b, x in measured.blocks.items()
+    ):
+        return Diagnosis("shape", "The result has another shape, or is of another kind, than the quantity.")
     return Diagnosis("unrecognised", "The values are wrong, in a way that is not in the catalogue.")
 
 
@@ -346,7 +347,10 @@ def _finding(
     again: str,
 ) -> Finding:
     truth = exact(quantity.name, case, declares)
-    worst = (name, "a value", measured.raised) if measured.raised else _worst(measured, truth, case, declares)
+    if measured.raised or measured.unfit:
+        worst = (name, *(measured.unfit or ("a value", measured.raised)))
+    else:
+        worst = _worst(measured, truth, case, declares)
     return Finding(
         name=diagnosis.name,
         words=diagnosis.words,

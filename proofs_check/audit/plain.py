@@ -18,7 +18,7 @@ import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
 from .protocol import Adapter, Declares
-from .quantities import TABLE
+from .rbm_quantities import TABLE
 from .scripted import initialising
 
 Array = Any

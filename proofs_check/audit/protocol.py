@@ -30,23 +30,42 @@ ais_log_likelihood     theta, v, base, betas, chains,   log p(v) of each row, by
 train                  rows, hidden, seed               the parameters after the code's own training
 =====================  ===============================  =================================================
 
-Of directed layers, ``theta`` is the reference's ``DBN`` with one directed layer (``generative``,
-``recognition``, ``top``) or ``AutoEncoder`` (``inference`` of any depth, one ``generative`` layer), ``layer``
-its ``Sigmoid`` (W (V, H), b (V,)); states h are in the order of ``binary_states``, the rows of x differ, and
-``weights`` are a law over them:
+Of directed layers, ``layer`` is the reference's ``Sigmoid`` (W (V, H), b (V,)), states h are in the order of
+``binary_states``, the rows of x differ, and ``weights`` are a law over them, P_D:
 
-========================  ================================  ==============================================
-quantity                  arguments                         returns
-========================  ================================  ==============================================
-data_incorporation        P_x_given_h (n, S), P_h, weights  the mean posterior, (S,): a step of EM
-mixture_log_likelihood    layer, P_h (2^H,), x              log sum_h P(x | h) P(h) of each row
-two_layer_log_likelihood  theta (DBN), x                    log p(x) of each row
-dbn_bound                 theta (DBN), x                    E_q[log p(x | h) + log p(h)] + H(q) of each row
-log_sum_pass              theta (AutoEncoder), x            log sum_h P(x | h) q(h | x) of each row
-log_mean_pass             theta (AutoEncoder), x            log P(x | E_q h) of each row
-log_sampled_pass          theta (AutoEncoder), x, rng       log P(x | h) of each row, h drawn from q
-autoencoder_criterion     theta (AutoEncoder), x, weights   mean over x of log sum_h P(x|h) q(h|x) P_D(x)
-========================  ================================  ==============================================
+==========================  ================================  ============================================
+quantity                    arguments                         returns
+==========================  ================================  ============================================
+data_incorporation          P_x_given_h (n, S), P_h, weights  the mean posterior, (S,): a step of EM
+mixture_log_likelihood      layer, P_h (2^H,), x              log sum_h P(x | h) P(h) of each row
+==========================  ================================  ============================================
+
+Of deep belief nets, ``theta`` is the reference's ``DBN`` (``generative``, ``recognition``: a ``Sigmoid`` each
+for each directed layer, from the bottom; ``top``: an RBM). The first two ask of one directed layer only:
+
+==========================  ================================  ============================================
+two_layer_log_likelihood    theta, x                          log p(x) of each row
+dbn_bound                   theta, x                          E_q[log p(x | h) + log p(h)] + H(q), each row
+deep_log_joint              theta, layers (x, h1, ..., hL)    log p(x, h1, ..., hL) of each row
+deep_log_likelihood         theta, x                          log p(x) of each row
+deep_bound                  theta, x                          the bound by q(h1 | x) q(h2 | h1) ..., each row
+==========================  ================================  ============================================
+
+Of auto-encoders, ``theta`` is the reference's ``AutoEncoder`` (``inference``: a ``Dense`` each for any number
+of layers, W (inputs, outputs), b; ``generative``: one), or with ``Declares(tied_weights="yes")`` an RBM,
+whose W infers and generates. A gradient is built as ``theta`` is, the mean over the rows, and ascends:
+
+==========================  ================================  ============================================
+log_sum_pass                theta, x                          log sum_h P(x | h) q(h | x) of each row
+log_mean_pass               theta, x                          log P(x | E_q h) of each row
+log_sampled_pass            theta, x, rng                     log P(x | h) of each row, h drawn from q
+autoencoder_criterion       theta, x, weights                 mean of log sum_h P(x | h) q(h | x) P_D(x)
+log_sum_pass_grad           theta, x                          the gradient of the mean of log_sum_pass
+log_mean_pass_grad          theta, x                          that of log_mean_pass: backpropagation
+log_sampled_pass_grad       theta, x, rng                     that of log_sampled_pass for h as drawn; for
+                                                              inference by the derivative of h's mean
+autoencoder_criterion_grad  theta, x, weights                 the gradient of the criterion
+==========================  ================================  ============================================
 """
 
 from __future__ import annotations
@@ -75,6 +94,8 @@ class Declares:
     dtype: Literal["float64", "float32"] = "float64"
     # the k that can be asked for
     steps: Literal["any", "one"] = "any"
+    # of auto-encoders: whether the generative weights are those of inference, transposed
+    tied_weights: Literal["no", "yes"] = "no"
     # the base-rate model that AIS starts from: units of any biases, or always fair coins
     base: Literal["any", "zero"] = "any"
     # the number of data rows; fixed: always the batch size, and that of the chains

@@ -15,7 +15,7 @@ from ...reference.states import binary_states
 from .cases import Case, Quantity
 from .engine import Report, audit_quantity
 from .plain import TargetError
-from .quantities import TABLE
+from .rbm_quantities import TABLE
 
 HIDDEN = 12
 BATCH = 10

@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from exactgen.proofs_check.audit import command, layers
+from exactgen.proofs_check.audit import command, layers_mistakes, layers_quantities
 from exactgen.proofs_check.audit.adapters import TargetError, adapt, load
-from exactgen.proofs_check.audit.catalogue import MISTAKES, Machine
 from exactgen.proofs_check.audit.engine import audit, measure, right
 from exactgen.proofs_check.audit.protocol import Adapter, Declares
-from exactgen.proofs_check.audit.quantities import TABLE
+from exactgen.proofs_check.audit.rbm_mistakes import MISTAKES, Machine
+from exactgen.proofs_check.audit.rbm_quantities import TABLE
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = json.loads((ROOT / "data" / "schemas" / "audit.schema.json").read_text("utf-8"))
@@ -33,22 +33,26 @@ def test_the_catalogues_right_machine_agrees_with_the_reference(chain: str, redu
     assert not report.notes
 
 
+@pytest.mark.parametrize("tied_weights", ["no", "yes"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_right_layers_agree_with_the_reference(reduction: str) -> None:
-    report = audit(layers.Machine(Declares().but(reduction=reduction)))
+def test_the_right_layers_agree_with_the_reference(reduction: str, tied_weights: str) -> None:
+    declares = Declares().but(reduction=reduction, tied_weights=tied_weights)
+    report = audit(layers_mistakes.Machine(declares))
     assert (report.findings, report.not_covered, report.notes) == ([], {}, [])
-    assert set(report.right) == set(layers.TABLE)
+    assert set(report.right) == set(layers_quantities.TABLE)
 
 
-@pytest.mark.parametrize("mistake", [*MISTAKES, *layers.MISTAKES], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("mistake", [*MISTAKES, *layers_mistakes.MISTAKES], ids=lambda kind: kind.__name__)
 def test_every_mistake_is_wrong_somewhere(mistake: Any) -> None:
-    declares = Declares()
     assert mistake.__doc__
     assert any(
-        not right(quantity, case, measure(mistake(), quantity, case), declares)
-        for quantity in (layers.TABLE if issubclass(mistake, layers.Machine) else TABLE).values()
+        not right(quantity, case, measure(mistake(declares), quantity, case), declares)
+        for quantity in (
+            layers_quantities.TABLE if issubclass(mistake, layers_mistakes.Machine) else TABLE
+        ).values()
         for case in quantity.cases
         if not case.single
+        for declares in [Declares(tied_weights=case.when.get("tied_weights", "no"))]
     )
 
 

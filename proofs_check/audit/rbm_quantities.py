@@ -19,9 +19,9 @@ from ...reference.boltzmann.likelihood import log_likelihood, log_likelihood_gra
 from ...reference.boltzmann.partition import log_partition
 from ...reference.boltzmann.rbm import RBM, data_statistics, energy, free_energy, mean_hidden, mean_visible
 from ...reference.states import binary_states, state_index
-from .cases import Array, Blocks, Case, Quantity, numbers, value
-from .catalogue import MISTAKES
+from .cases import Array, Blocks, Case, Quantity, Unfit, by_name, numbers, value
 from .protocol import Declares
+from .rbm_mistakes import MISTAKES
 
 # --- models: small, awkward, the smallest first
 
@@ -139,11 +139,6 @@ def _one_hot(rows: Array) -> Array:
 # --- calls and exact values
 
 
-def _as_blocks(update: Any) -> Blocks:
-    W, b, c = update
-    return {"W": numbers(W), "b": numbers(b), "c": numbers(c)}
-
-
 def _call_gibbs(adapter: Any, case: Case, rng: Any) -> Blocks:
     return _joint(adapter.gibbs_step(case.theta, case.given["v"], rng=rng))
 
@@ -164,17 +159,20 @@ def _call_log_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
 
 
 def _call_grad(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return _as_blocks(adapter.log_likelihood_grad(case.theta, case.given["v"]))
+    return by_name(case.theta, adapter.log_likelihood_grad(case.theta, case.given["v"]))
 
 
 def _call_cd(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return _as_blocks(adapter.cd_update(case.theta, case.given["v"], k=case.given["k"], rng=rng))
+    return by_name(case.theta, adapter.cd_update(case.theta, case.given["v"], k=case.given["k"], rng=rng))
 
 
 def _call_pcd(adapter: Any, case: Case, rng: Any) -> Blocks:
     chains = case.given["h chains" if adapter.declares.chain == "hidden" else "v chains"]
-    update, after = adapter.pcd_update(case.theta, case.given["v"], chains.copy(), k=case.given["k"], rng=rng)
-    return {**_as_blocks(update), **_chain_law(moments(after), _not_binary(after))}
+    pair = adapter.pcd_update(case.theta, case.given["v"], chains.copy(), k=case.given["k"], rng=rng)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or np.ndim(pair[1]) != 2:
+        raise Unfit("(the update, the chains afterwards as rows)", type(pair).__name__)
+    update, after = pair
+    return {**by_name(case.theta, update), **_chain_law(moments(after), _not_binary(after))}
 
 
 def _chain_law(product: Array, not_binary: int = 0) -> Blocks:
@@ -183,7 +181,7 @@ def _chain_law(product: Array, not_binary: int = 0) -> Blocks:
 
 def _reduced(update: RBM, case: Case, declares: Declares) -> Blocks:
     scale = len(case.given["v"]) if declares.reduction == "sum" else 1
-    return {name: scale * x for name, x in _as_blocks(update).items()}
+    return {name: scale * x for name, x in by_name(update, update).items()}
 
 
 def _exact_grad(case: Case, declares: Declares) -> Blocks:
@@ -251,6 +249,11 @@ def _gibbs_cases() -> tuple[Case, ...]:
     return (*cases, _twice(cases[1]))
 
 
+def _at_most(k: int, rows: int, batch_size: int) -> dict[str, str]:
+    """Return what code must declare to be asked for k steps, and for rows beside a batch size."""
+    return {**({"steps": "any"} if k != 1 else {}), **({"rows": "any"} if rows != batch_size else {})}
+
+
 def _cd_cases() -> tuple[Case, ...]:
     cases = []
     for v, h, n, k, size in (
@@ -261,9 +264,10 @@ def _cd_cases() -> tuple[Case, ...]:
         alike = ", alike" if n == size == 2 else ""
         name = f"{v} x {h}, {n} rows{alike}, k = {k}{short}"
         rows = np.ones((n, v)) if alike else _rows(n, v, seed=2)
-        cases.append(Case(name, _model(v, h), {"v": rows, "k": k}, size))
+        cases.append(Case(name, _model(v, h), {"v": rows, "k": k}, size, when=_at_most(k, n, size)))
     saturated = _model(3, 2, scale=40.0)
-    cases.append(Case("3 x 2, saturating weights, k = 2", saturated, {"v": _rows(1, 3), "k": 2}, 1))
+    given = {"v": _rows(1, 3), "k": 2}
+    cases.append(Case("3 x 2, saturating weights, k = 2", saturated, given, when=_at_most(2, 1, 1)))
     return (*cases, _twice(cases[0]))
 
 
@@ -274,7 +278,8 @@ def _pcd_cases() -> tuple[Case, ...]:
         (2, 1, 3, 1, 1), (2, 1, 1, 1, 2), (1, 1, 1, 1, 3), (2, 2, 1, 1, 1), (3, 2, 1, 1, 1),
     ):  # fmt: skip
         given = {"v": _rows(n, v), "v chains": 1 - _rows(m, v), "h chains": _rows(m, h, seed=1), "k": k}
-        cases.append(Case(f"{v} x {h}, {n} rows, {m} chains, k = {k}", _model(v, h), given, batch_size=m))
+        name = f"{v} x {h}, {n} rows, {m} chains, k = {k}"
+        cases.append(Case(name, _model(v, h), given, batch_size=m, when=_at_most(k, n, m)))
     return (*cases, _twice(cases[0]))
 
 
@@ -289,7 +294,8 @@ def _ais_cases(*, rows: bool = False) -> tuple[Case, ...]:
             given |= {"v": _rows(2, v)} if rows else {}
             coins = "" if base.any() else ", base of fair coins"
             name = f"{v} x {h}, {len(betas)} temperatures, {chains} chains{coins}"
-            cases.append(Case(name, _model(v, h, seed=2), given))
+            when = {"base": "any" if base.any() else "zero"}
+            cases.append(Case(name, _model(v, h, seed=2), given, when=when))
     return tuple(cases)
 
 
