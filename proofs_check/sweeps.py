@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -22,11 +24,15 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 from ..backends.files import write_whole
+from ..reference.arguments import check_count
 
 Setting: TypeAlias = Mapping[str, Any]
 Task: TypeAlias = Callable[[Setting, int], Mapping[str, Any]]
@@ -38,7 +44,7 @@ class SweepError(RuntimeError):
     """A sweep stopped; what it had finished is kept."""
 
 
-class Serial(Executor):
+class _Serial(Executor):
     """Runs each job where it is submitted."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -49,6 +55,32 @@ class Serial(Executor):
         except Exception as problem:
             future.set_exception(problem)
         return future
+
+
+class _Processes(ProcessPoolExecutor):
+    """Worker processes that ``kill`` ends at once, and that do not outlive this process however it ends."""
+
+    def __init__(self, jobs: int) -> None:
+        # Spawned workers start clean: a fork would copy the locks of the parent's threads.
+        context = get_context("spawn")
+        reader, self._lifeline = context.Pipe(duplex=False)
+        super().__init__(jobs, mp_context=context, initializer=_follow, initargs=(reader,))
+
+    def kill(self) -> None:
+        """End the workers in the midst of their jobs."""
+        self._lifeline.close()
+
+
+def _follow(lifeline: Connection) -> None:
+    """Leave Ctrl-C to the parent, and end when it lets go of its end of the line, or ends itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait_for_the_end() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv()
+        os._exit(1)
+
+    Thread(target=wait_for_the_end, daemon=True).start()
 
 
 def sweep(
@@ -68,16 +100,18 @@ def sweep(
     ``progress(done, all)`` is called for each result, those found in ``folder`` at once.
 
     Raises: ValueError where ``folder`` is of another sweep or holds a file that cannot be read; SweepError
-    where a job fails or the workers die.  All results that had come back are then in ``folder``.
+    where a job fails or the workers die.  All results that had come back are then in ``folder``, also where
+    the sweep was interrupted; jobs in the midst of it are dropped.
     """
+    check_count("jobs", jobs)
     store = _Store(folder, task, settings, seed)
     results = store.load()
     report = progress or (lambda done, total: None)
     report(len(results), len(settings))
     while missing := [number for number in range(len(settings)) if number not in results]:
         before = len(results)
-        pool = executor or (_pool(min(jobs, len(missing))) if jobs > 1 else Serial())
-        waiting = 1 if isinstance(pool, Serial) else _WAITING if executor else 2 * jobs
+        pool = executor or (_Processes(min(jobs, len(missing))) if jobs > 1 else _Serial())
+        waiting = 1 if isinstance(pool, _Serial) else _WAITING if executor else 2 * jobs
         try:
             for number, result in _run(pool, task, settings, missing, seed, waiting):
                 store.save(number, result)
@@ -86,6 +120,10 @@ def sweep(
         except BrokenExecutor as problem:
             if executor is not None or len(results) == before:
                 raise SweepError(_died(len(results), len(settings), folder)) from problem
+        except BaseException:
+            if isinstance(pool, _Processes):
+                pool.kill()
+            raise
         finally:
             if executor is None:
                 pool.shutdown(cancel_futures=True)
@@ -133,11 +171,6 @@ def _result(future: Future[Any], number: int, setting: Setting) -> Mapping[str, 
     return result
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Spawned workers start clean: a fork would copy the locks of the parent's threads.
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-
-
 def _died(done: int, total: int, folder: str | Path | None) -> str:
     kept = (
         f"{done} of {total} results are kept in {folder}; run it again to go on"
@@ -159,6 +192,7 @@ class _Store:
             "jobs": len(settings),
             "settings": hashlib.sha256(text.encode()).hexdigest(),
         }
+        self.jobs = len(settings)
         self.digits = max(5, math.ceil(math.log10(len(settings) + 1)))
 
     def load(self) -> dict[int, Mapping[str, Any]]:
@@ -171,25 +205,29 @@ class _Store:
             if any(self.folder.glob("[0-9]*.json")):
                 raise ValueError(f"{self.folder} holds results but no sweep.json that says of what")
             write_whole(file, json.dumps(self.description, indent=1) + "\n")
-        found = _read(file)
+        found = _read(file, "it should say what the folder holds")
         if found != self.description:
             keys = [key for key in self.description if found.get(key) != self.description[key]]
             raise ValueError(f"{self.folder} is the folder of another sweep: it differs in {', '.join(keys)}")
-        return {int(path.stem): _read(path) for path in sorted(self.folder.glob("[0-9]*.json"))}
+        again = "delete it to compute it again"
+        return {
+            k: _read(file, again) for k in range(self.jobs) if (file := self.folder / self._name(k)).exists()
+        }
 
     def save(self, number: int, result: Mapping[str, Any]) -> None:
         """Write a result whole."""
         if self.folder is not None:
-            write_whole(self.folder / f"{number:0{self.digits}d}.json", json.dumps(result) + "\n")
+            write_whole(self.folder / self._name(number), json.dumps(result) + "\n")
+
+    def _name(self, number: int) -> str:
+        return f"{number:0{self.digits}d}.json"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, advice: str) -> dict[str, Any]:
     try:
         plain = json.loads(file.read_text("utf-8"))
     except ValueError as problem:
-        raise ValueError(
-            f"{file} is no readable result: {problem}; delete it to compute it again"
-        ) from problem
+        raise ValueError(f"{file} cannot be read: {problem}; {advice}") from problem
     if not isinstance(plain, dict):
-        raise ValueError(f"{file} must hold an object; delete it to compute it again")
+        raise ValueError(f"{file} must hold a JSON object; {advice}")
     return plain

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -132,34 +132,95 @@ def test_only_what_is_missing_is_computed(tasks: Any, tmp_path: Path) -> None:
     assert sorted(log.read_text().split()) == ["2", "5"]
 
 
-@pytest.mark.slow
-def test_a_sweep_killed_outright_goes_on_where_it_was(tasks: Any, tmp_path: Path) -> None:
-    folder, log = tmp_path / "r", tmp_path / "log"
-    script = tmp_path / "killed.py"
-    script.write_text(
-        textwrap.dedent(f"""
-        import sweep_tasks
-        from exactgen.proofs_check.sweeps import sweep
-        jobs = [{{"a": a, "log": {str(log)!r}, "sleep": 0.2}} for a in range(12)]
-        sweep(sweep_tasks.draw, jobs, seed=7, folder={str(folder)!r})
-        """)
+KILLED = """
+import sweep_tasks
+from exactgen.proofs_check.sweeps import sweep
+
+if __name__ == "__main__":
+    jobs = [{{"a": a, "log": {log!r}, "sleep": 0.1 if a < 4 else 60}} for a in range(6)]
+    sweep(sweep_tasks.draw, jobs, seed=7, folder={folder!r}, jobs={jobs})
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("number", "jobs"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGTERM, 2), (signal.SIGINT, 2)]
+)
+def test_a_sweep_stopped_by_a_signal_ends_at_once_and_goes_on_where_it_was(
+    tasks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, jobs: int
+) -> None:
+    folder, log, script = tmp_path / "r", tmp_path / "log", tmp_path / "killed.py"
+    script.write_text(KILLED.format(log=str(log), folder=str(folder), jobs=jobs))
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    process = subprocess.Popen([sys.executable, str(script)])
     limit = time.monotonic() + 60
     while len(list(folder.glob("[0-9]*.json"))) < 4 and time.monotonic() < limit:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = {path.name for path in folder.glob("[0-9]*.json")}
-    assert 4 <= len(kept) < 12
+    process.send_signal(number)
+    process.communicate(timeout=30)  # until the last worker lets go of the output: none outlives the sweep
     for path in folder.glob("[0-9]*.json"):
-        assert json.loads(path.read_text())["a"] == int(path.stem)
+        assert json.loads(path.read_text()) == expected(4)[int(path.stem)]
+    assert len(list(folder.glob("[0-9]*.json"))) == 4
     log.write_text("")
-    again = sweep(
-        tasks.draw, [{"a": a, "log": str(log), "sleep": 0.2} for a in range(12)], seed=7, folder=folder
-    )
-    assert again == expected(12)
-    assert sorted(map(int, log.read_text().split())) == [a for a in range(12) if f"{a:05d}.json" not in kept]
+    again = [{"a": a, "log": str(log), "sleep": 0.1 if a < 4 else 60} for a in range(6)]
+    monkeypatch.setattr(tasks.time, "sleep", lambda _: None)
+    assert sweep(tasks.draw, again, seed=7, folder=folder) == expected(6)
+    assert log.read_text().split() == ["4", "5"]
+
+
+def test_two_sweeps_in_one_folder_at_once_do_each_other_no_harm(tasks: Any, tmp_path: Path) -> None:
+    jobs = settings(12, sleep=0.01)
+
+    def run() -> Any:
+        return sweep(tasks.draw, jobs, seed=7, folder=tmp_path / "r")
+
+    with ThreadPoolExecutor(3) as threads:
+        assert [future.result() for future in [threads.submit(run) for _ in range(3)]] == [expected(12)] * 3
+    names = sorted(path.name for path in (tmp_path / "r").iterdir())
+    assert names == [*(f"{a:05d}.json" for a in range(12)), "sweep.json"]
+
+
+def test_a_full_disk_is_told_of_and_loses_only_what_was_not_written(
+    tasks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, log = tmp_path / "r", tmp_path / "log"
+    jobs = settings(6, log=str(log))
+
+    def full(handle: int) -> None:
+        if len(list(folder.glob("[0-9]*.json"))) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            sweep(tasks.draw, jobs, seed=7, folder=folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *(f"{a:05d}.json" for a in range(3)),
+        "sweep.json",
+    ]
+    log.write_text("")
+    assert sweep(tasks.draw, jobs, seed=7, folder=folder) == expected(6)
+    assert log.read_text().split() == ["3", "4", "5"]
+
+
+def test_a_folder_that_takes_no_files_is_told_of_before_anything_is_computed(
+    tasks: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        sweep(tasks.draw, settings(1, log=str(tmp_path / "log")), seed=7, folder=tmp_path / "file")
+    (tmp_path / "r").mkdir(mode=0o500)
+    if not os.access(tmp_path / "r", os.W_OK):  # nothing is read-only to an administrator
+        with pytest.raises(PermissionError):
+            sweep(tasks.draw, settings(1, log=str(tmp_path / "log")), seed=7, folder=tmp_path / "r")
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True])
+def test_a_number_of_processes_that_is_none_is_refused(tasks: Any, jobs: Any) -> None:
+    with pytest.raises(ValueError, match="jobs must be an integer of at least 1"):
+        sweep(tasks.draw, settings(1), seed=7, jobs=jobs)
 
 
 @pytest.mark.parametrize(
@@ -188,11 +249,29 @@ def test_results_without_a_description_are_not_adopted(tasks: Any, tmp_path: Pat
         sweep(tasks.draw, settings(1), seed=7, folder=tmp_path)
 
 
-def test_a_damaged_result_is_named(tasks: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("00001.json", '{"a": 1, "dra', r"cannot be read: .* delete it to compute it again"),
+        ("00001.json", "", r"cannot be read: .* delete it to compute it again"),
+        ("00001.json", "\xff", r"cannot be read: .* delete it to compute it again"),
+        ("00001.json", "[1, 2]", r"must hold a JSON object; delete it to compute it again"),
+        ("sweep.json", '{"task', r"cannot be read: .* it should say what the folder holds"),
+        ("sweep.json", "", r"cannot be read: .* it should say what the folder holds"),
+    ],
+)
+def test_a_damaged_file_is_named(tasks: Any, tmp_path: Path, name: str, content: str, words: str) -> None:
     sweep(tasks.draw, settings(3), seed=7, folder=tmp_path / "r")
-    (tmp_path / "r" / "00001.json").write_text('{"a": 1, "dra')
-    with pytest.raises(ValueError, match=r"00001\.json is no readable result"):
+    (tmp_path / "r" / name).write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=f"{name} {words}"):
         sweep(tasks.draw, settings(3), seed=7, folder=tmp_path / "r")
+
+
+def test_files_that_are_no_results_are_left_alone(tasks: Any, tmp_path: Path) -> None:
+    sweep(tasks.draw, settings(3), seed=7, folder=tmp_path / "r")
+    for name in ("00003.json", "1.json", "00001 (copy).json", ".00001.json.x.partial", "notes"):
+        (tmp_path / "r" / name).write_text("{")
+    assert sweep(tasks.draw, settings(3), seed=7, folder=tmp_path / "r") == expected(3)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -232,7 +311,6 @@ def test_a_user_s_broken_pool_is_not_replaced(tasks: Any, tmp_path: Path) -> Non
     assert json.loads((tmp_path / "r" / "00000.json").read_text()) == expected(1)[0]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of the cluster's own libraries
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs the extra dask")
 def test_a_cluster_of_several_processes_gives_the_same_results_even_when_a_worker_dies(
