@@ -62,6 +62,8 @@ def best_marginal(
     em_steps = _EM_STEPS if start is None else _EM_STEPS_WARM
     if start is None:
         start = xp.full((p.states,), 1 / p.states, dtype=p.s.dtype, device=p.s.device)
+    check_shape("start", start, p.states)
+    check_law("start", start)
     found = expectation_maximisation(
         p, start, weights=weights, tolerance=tolerance, most_steps=min(em_steps, most_steps)
     )

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_count, check_probability
+from ..arguments import check_choice, check_count, check_number, check_probability
 from ..boltzmann.rbm import RBM
 from ..directed.dbn_training import Train as TrainTop
 from ..directed.layers import Layer, Net
@@ -101,6 +101,8 @@ def train_encoders(
     Shapes: data (n, V).
     """
     check_choice("up", up, "sample", "mean")
+    if not starts:
+        raise ValueError("starts must hold at least one encoder, got none")
     stream, encoders = as_stream(rng, like=data), list[Encoder]()
     for level, start in enumerate(starts):
         if encoders:
@@ -132,9 +134,15 @@ def with_top(encoders: tuple[Encoder, ...], top: RBM, data: Array, *, train_top:
     """Return encoders with a machine on top that is trained towards their q_D.      [AO] eq. 12
 
     It is given ``code_means``, and level = the number of encoders; ``train_machine`` draws bits from them at
-    every visit, which is ascent of E log P(h) under q_D as far as CD is ascent at all.
+    every visit, so what it learns from are draws from q_D, fresh ones always.
+    Shapes: data (n, V) -> Deep.   Raises: ValueError where the machine has not the code's units.
     """
-    return Deep(encoders, train_top(top, code_means(encoders, data), len(encoders)))
+    means = code_means(encoders, data)
+    if top.W.shape[0] != means.shape[1]:
+        raise ValueError(
+            f"top must have {means.shape[1]} visible units, those of the topmost code, got {top.W.shape[0]}"
+        )
+    return Deep(encoders, train_top(top, means, len(encoders)))
 
 
 def fine_tune(theta: Deep, data: Array, *, train: Train, train_top: TrainTop) -> Deep:
@@ -172,6 +180,7 @@ def train_optimistic_layer(
     Raises: ValueError where a datum of positive weight is impossible given every h.
     """
     check_count("steps", steps, least=0)
+    check_number("tolerance", tolerance, least=0)
 
     def known(memory: Any) -> Array | None:
         return memory.Q if isinstance(memory, Marginal) else None

@@ -1,18 +1,21 @@
 """Criteria over q, the sampled bound and the bounds of the loss, against loops and enumerations."""
 
+import tracemalloc
 from math import log
 
 import numpy as np
 import pytest
 from exactgen.backends.arrays import array_namespace, to_numpy
 from exactgen.backends.enumerating import expect
-from exactgen.reference.directed.layers import Sigmoid, Table
+from exactgen.reference.directed.layers import Sigmoid, Table, log_bits
 from exactgen.reference.directed.mixtures import columns, likelihoods, likelihoods_of_table
 from exactgen.reference.laws import draw
+from exactgen.reference.layerwise import criteria
 from exactgen.reference.layerwise.criteria import (
     aggregate,
     aggregate_logits,
     criterion_grad,
+    drawn_bound,
     loss_bounds,
     sampled_bound,
     sampled_bound_printed,
@@ -141,6 +144,44 @@ def test_sampled_bound_as_printed(arr):
     assert float(sampled_bound(arr(one), weights=arr(w))) == pytest.approx(float(found), rel=1e-13)
 
 
+@pytest.mark.parametrize("block", [1, 2 * 5 * 3, 2**22])
+def test_drawn_bound_is_that_of_loops_in_blocks_of_any_size(block, arr, monkeypatch):
+    """[AO] eq. 35, K = 3: every likelihood by loops; a row, two rows, or all at a time."""
+    monkeypatch.setattr(criteria, "_BLOCK", block)
+    h = np.random.default_rng(5).integers(0, 2, (5, 3, 3)).astype(float)
+
+    def likelihood(x, code):
+        on = 1 / (1 + np.exp(-(W @ code + B)))
+        return np.prod(np.where(x == 1, on, 1 - on))
+
+    for weights in (WEIGHTS, None):
+        w = np.full(5, 0.2) if weights is None else weights
+        inside = [sum(w[m] * likelihood(x, h[m, k]) / 3 for m in range(5) for k in range(3)) for x in X]
+        expected = sum(u * log(p) for u, p in zip(w, inside, strict=True))
+        given = None if weights is None else arr(weights)
+        found = drawn_bound(Sigmoid(arr(W), arr(B)), arr(X), arr(h), weights=given)
+        assert float(found) == pytest.approx(expected, rel=1e-13)
+        table = np.array([[[log(likelihood(x, code)) for code in codes] for codes in h] for x in X])
+        assert float(sampled_bound(arr(table), weights=given)) == pytest.approx(expected, rel=1e-13)
+
+
+def test_drawn_bound_needs_no_table_of_all_pairs(monkeypatch):
+    """600 data of 40 bits, 10 draws each: 29 MB of likelihoods, held in blocks of 2 MB."""
+    rng = np.random.default_rng(6)
+    layer = Sigmoid(rng.normal(size=(40, 30)), rng.normal(size=40))
+    x, h = rng.integers(0, 2, (600, 40)).astype(float), rng.integers(0, 2, (600, 10, 30)).astype(float)
+    monkeypatch.setattr(criteria, "_BLOCK", 2**18)
+    tracemalloc.start()
+    try:
+        found = float(drawn_bound(layer, x, h))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    log_p = log_bits(x, h.reshape(-1, 30) @ layer.W.T + layer.b).reshape(600, 600, 10)
+    assert found == pytest.approx(float(sampled_bound(log_p)), rel=1e-13)
+    assert peak < 20e6
+
+
 def test_loss_is_within_its_bounds(arr):
     """[AO] theorem 1 on finite families: the optimum by brute force, loss <= eq. 19 <= eq. 20."""
     rng = np.random.default_rng(7)
@@ -200,3 +241,12 @@ def test_bad_inference_is_named(arr):
         sampled_bound(arr(np.zeros((2, 3, 1))))
     with pytest.raises(ValueError, match=r"log_q must have shape \(2, 1\)"):
         sampled_bound_printed(arr(np.zeros((2, 2, 1))), arr(np.zeros((2, 2))))
+    sigmoid = Sigmoid(arr(W), arr(B))
+    with pytest.raises(ValueError, match=r"h must have shape \(5, n >= 1, 3\), got \(5, 3\)"):
+        drawn_bound(sigmoid, arr(X), arr(np.zeros((5, 3))))
+    with pytest.raises(ValueError, match="h must hold zeros and ones only"):
+        drawn_bound(sigmoid, arr(X), arr(np.full((5, 2, 3), 0.5)))
+    with pytest.raises(ValueError, match="x must hold zeros and ones only"):
+        drawn_bound(sigmoid, arr(X / 2), arr(np.zeros((5, 1, 3))))
+    with pytest.raises(ValueError, match=r"weights must have shape \(5\)"):
+        drawn_bound(sigmoid, arr(X), arr(np.zeros((5, 1, 3))), weights=arr([0.5, 0.5]))

@@ -135,6 +135,21 @@ def test_newton_alone_reaches_the_same(case, arr, monkeypatch):
     assert float(best.log_likelihood) == pytest.approx(optimum(A, w), abs=1e-8)
 
 
+def test_a_start_decides_on_time_alone(case, arr):
+    """From near the optimum, from a corner that a few steps of EM cannot leave, and from another optimum."""
+    A, w = case
+    p, S = table(A, arr), A.shape[1]
+    best = best_marginal(p, weights=arr(w), tolerance=1e-11)
+    corner = np.full(S, 1e-12)
+    corner[-1] = 1 - 1e-12 * (S - 1)
+    for start in (best.Q, arr(corner), arr(np.random.default_rng(8).dirichlet(np.ones(S)))):
+        found = best_marginal(p, weights=arr(w), tolerance=1e-11, start=start)
+        assert found.gap <= 1e-11
+        assert float(found.log_likelihood) == pytest.approx(float(best.log_likelihood), abs=1e-11)
+        assert plain(A, w, to_numpy(found.Q)) == pytest.approx(optimum(A, w), abs=1e-8)
+    assert best_marginal(p, weights=arr(w), tolerance=1e-10, start=best.Q).steps == 0
+
+
 def test_certificate_bounds_the_distance_of_any_law(case, arr):
     A, w = case
     p, U = table(A, arr), optimum(A, w)
@@ -373,5 +388,9 @@ def test_laws_are_checked(arr):
         incorporate(p, arr([0.5, 0.5]))
     with pytest.raises(ValueError, match="weights must sum to one"):
         best_marginal(p, weights=arr(np.full(6, 0.5)), tolerance=1e-6)
+    with pytest.raises(ValueError, match=r"start must have shape \(4\), got \(3,\)"):
+        best_marginal(p, tolerance=1e-6, start=arr(np.full(3, 1 / 3)))
+    with pytest.raises(ValueError, match="start must sum to one"):
+        best_marginal(p, tolerance=1e-6, start=arr(np.full(4, 0.5)))
     with pytest.raises(ValueError, match="tops must sum to one"):
         in_model_bound(p, arr(np.full((2, 4), 0.3)))
