@@ -32,6 +32,7 @@ examples:
   exactgen explain BA.eq7                 what it says, what computes it, what its check found
   exactgen explain BA.alg1 --figure gibbs.png
   exactgen coverage                       statements by document and status
+  exactgen coverage AO.exp AO.fig         of these, and which statement has which status
   exactgen audit sklearn.neural_network:BernoulliRBM
   exactgen reproduce AO.fig5 --jobs 2     random searches on Tea, their figure, a verdict on its claim
 
@@ -95,12 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     coverage = commands.add_parser(
         "coverage", help="count statements by status", description=_coverage.__doc__
     )
+    coverage.add_argument("names", nargs="*", metavar="ID", help="an id or a prefix, as of verify")
     coverage.add_argument(
         "--json",
         nargs="?",
         const="-",
         metavar="FILE",
-        help="list id, kind, status and checks of every statement; standard output without FILE",
+        help="list id, kind, status and checks of each statement; standard output without FILE",
     )
     coverage.set_defaults(run=_coverage)
 
@@ -140,6 +142,7 @@ def _verify(args: argparse.Namespace) -> int:
 
     report.print_verdicts(console, verdicts, outcomes)
     report.print_details(console, outcomes.values(), checks)
+    report.print_judged(console, verdicts)
     report.print_summary(console, verdicts, options)
     if (args.backend, args.dtype) == ("numpy", "float64"):
         _keep(args, outcomes)
@@ -186,12 +189,15 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _coverage(args: argparse.Namespace) -> int:
-    """Count statements by document and status; checks without a result for these sources are run, quickly."""
+    """Count statements, all without names, by document and status; of names also say which has which.
+
+    Checks without a result for these sources are run, quickly.
+    """
     from . import report
     from .status import verdict
 
+    statements = _select(args.names)
     _prepare(args, args.json)
-    statements = _select([])
     checks = _checks_of({statement.id for statement in statements})
     outcomes, _ = _known_or_quick(args, list(checks))
     verdicts = [verdict(statement, checks, outcomes) for statement in statements]
@@ -199,6 +205,8 @@ def _coverage(args: argparse.Namespace) -> int:
         _write(args.json, _json([report.entry(v) for v in verdicts]))
     if args.json != "-":
         report.print_coverage(_console(None), verdicts)
+        if args.names:
+            report.print_statements(_console(None), verdicts)
     return int(any(v.status == "failed" for v in verdicts))
 
 

@@ -62,7 +62,9 @@ def print_explanation(console: Console, known: Mapping[str, Any], outcomes: Mapp
     console.print(f"[bold]{known['id']}[/]  {known['kind']}, {escape(known['where'])}")
     console.print(escape(known["document"]), style="dim")
     console.print(f"\n{escape(known['says'])}\n")
-    console.print(f"status       {styled(known['status'])}: {escape(known['evidence'])}")
+    told = known["evidence"].removeprefix(known["status"])  # some begin with it
+    told = f": {told}" if told == known["evidence"] else told
+    console.print(f"status       {styled(known['status'])}{escape(told)}")
     console.print(f"last result  {known['last_result']}")
     for check in known["checks"]:
         console.print(f"\n[bold]check {check['name']}[/]  {check['where']}")

@@ -2,12 +2,13 @@
 
 A check serves three ends.  Run on the reference it verifies statements; run on its mutants it must fail;
 run on an adapter it audits somebody else's code.  ``check(impl, case)`` returns nothing when all is well and
-raises ``Disagreement`` otherwise.
+raises ``Disagreement`` otherwise.  Only of an experiment it returns how far each statement was found again:
+that its claims are not confirmed is no mistake of the code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..backends.arrays import to_numpy
 
-CheckFunction: TypeAlias = "Callable[[Implementation, Any], None]"
+CheckFunction: TypeAlias = "Callable[[Implementation, Any], Mapping[str, Evidence] | None]"
 
 
 class Disagreement(AssertionError):  # noqa: N818 (it is a verdict, not an error)
@@ -92,7 +93,9 @@ class Implementation:
 class Evidence:
     """How far a passed check reaches."""
 
-    kind: str  # exactly | tolerance | rate | statistically | definition | reproduced
+    # exactly | tolerance | rate | statistically | definition | reproduced; of an experiment run again
+    # judged, which becomes reproduced | undecided | not reproduced
+    kind: str
     detail: str = ""
 
     def __str__(self) -> str:
@@ -102,13 +105,14 @@ class Evidence:
             "rate": f"holds at rate {self.detail}",
             "statistically": f"holds statistically, error probability <= {self.detail}",
             "definition": "definition",
-            "reproduced": f"reproduced {self.detail}".strip(),
+            "judged": "is judged by what its experiment, run again, tells of its claims",
         }
-        return words[self.kind]
+        return words.get(self.kind) or f"{self.kind} {self.detail}".strip()
 
 
 EXACTLY = Evidence("exactly")
 DEFINITION = Evidence("definition")
+JUDGED = Evidence("judged")  # by the check itself: it returns the evidence of each of its statements
 
 
 def to_tolerance(detail: str) -> Evidence:
@@ -131,6 +135,18 @@ def statistically(error: float) -> Evidence:
 def reproduced(detail: str) -> Evidence:
     """An empirical number, table or figure found again."""
     return Evidence("reproduced", detail)
+
+
+def judged(verdicts: Iterable[str], detail: str) -> Evidence:
+    """An experiment run again, by the verdicts on its claims: confirmed, undecided or contradicted.
+
+    Raises: ValueError without any claim, or for another word.
+    """
+    known = {"confirmed": "reproduced", "undecided": "undecided", "contradicted": "not reproduced"}
+    found = set(verdicts)
+    if not found or found - set(known):
+        raise ValueError(f"verdicts must be some of {', '.join(known)}, got {sorted(found)}")
+    return Evidence(known[max(found, key=list(known).index)], detail)
 
 
 @dataclass(frozen=True)
@@ -182,7 +198,8 @@ def check(
     as printed, a check of the printed form; a counterexample to it is searched and shrunk, while the
     decorated function verifies the correction.
 
-    Raises: ValueError where no mutant is named, the name is taken, or statistics would run on searched cases.
+    Raises: ValueError where no mutant is named, the name is taken, or statistics would run on searched cases,
+    or evidence would be returned of more than one case.
     """
 
     def register(run: CheckFunction) -> CheckFunction:
@@ -195,6 +212,8 @@ def check(
             raise ValueError(f"check {name}: `printed` and `correction` belong together")
         if evidence.kind == "statistically" and not isinstance(cases, Sequence):
             raise ValueError(f"check {name}: a statistical check runs on a sequence of fixed cases")
+        if evidence is JUDGED and not (isinstance(cases, Sequence) and len(cases) == 1):
+            raise ValueError(f"check {name}: what returns evidence runs on one fixed case")
         right = Implementation.of(*of)
         REGISTRY[name] = Check(
             name=name,

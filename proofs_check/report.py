@@ -26,6 +26,8 @@ _STYLES = {
     "skipped": "yellow",
     "open": "dim",
     "fails as printed": "magenta",
+    "not reproduced": "magenta",
+    "undecided": "yellow",
 }
 
 
@@ -72,6 +74,16 @@ def print_details(console: Console, outcomes: Iterable[Outcome], checks: Mapping
         if outcome.result != "passed" or outcome.counterexample is not None:
             console.print(f"\n[bold]{', '.join(outcome.statements)}[/]  {outcome.check}")
             print_outcome(console, outcome, checks[outcome.check].correction)
+
+
+def print_judged(console: Console, verdicts: Iterable[Verdict]) -> None:
+    """Print in a line each which statements' experiments did not confirm all their claims."""
+    known = [verdict for verdict in verdicts if verdict.status in ("undecided", "not reproduced")]
+    if known:
+        console.print("\nexperiments that did not confirm every claim; exactgen explain ID tells which:")
+    for verdict in known:
+        told = verdict.evidence.partition("\n")[0].removeprefix(verdict.status)
+        console.print(f"  [bold]{verdict.statement.id:12}[/]  {styled(verdict.status)}{escape(told)}")
 
 
 def print_outcome(console: Console, outcome: Outcome, correction: str) -> None:
@@ -153,20 +165,28 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
 
 def print_coverage(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print how many statements of each document have each status."""
-    table = Table("status", *DOCUMENTS, "all", box=None, pad_edge=False)
+    counts = Counter((verdict.status, verdict.statement.document) for verdict in verdicts)
+    documents = [key for key in DOCUMENTS if any(document == key for _, document in counts)]
+    table = Table("status", *documents, "all", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    counts = Counter((verdict.status, verdict.statement.document) for verdict in verdicts)
     for status in STATUSES:
-        row = [counts[status, document] for document in DOCUMENTS]
+        row = [counts[status, document] for document in documents]
         if any(row):
             table.add_row(styled(status), *map(_count, row), str(sum(row)))
-    totals = [sum(counts[status, document] for status in STATUSES) for document in DOCUMENTS]
+    totals = [sum(counts[status, document] for status in STATUSES) for document in documents]
     table.add_section()
     table.add_row("all", *map(str, totals), str(sum(totals)), style="bold")
     console.print(table)
-    for key, title in DOCUMENTS.items():
-        console.print(f"{key}  {title}", style="dim")
+    for key in documents:
+        console.print(f"{key}  {DOCUMENTS[key]}", style="dim")
+
+
+def print_statements(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """Print which statements have each status."""
+    for status in STATUSES:
+        if named := [verdict.statement.id for verdict in verdicts if verdict.status == status]:
+            console.print(f"\n{styled(status)}: {', '.join(named)}")
 
 
 def _count(n: int) -> str:

@@ -27,11 +27,11 @@ class Results(NamedTuple):
 
 @cache
 def source_hash() -> str:
-    """Return a name of this version of the sources: a hash of all code and statements of the package."""
+    """Return a name of this version of the sources: a hash of all code, statements and kept results."""
     digest = hashlib.sha256()
-    for room in ("backends", "reference", "proofs_check", "data"):
+    for room in ("backends", "reference", "proofs_check", "data", "docs/reproduction"):
         for file in sorted((_PACKAGE / room).rglob("*")):
-            if file.suffix in (".py", ".yaml"):
+            if file.suffix in (".py", ".yaml", ".csv"):
                 digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 

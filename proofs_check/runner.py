@@ -19,7 +19,16 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from ..backends.arrays import load_backend
 from ..data.sources import MissingDataError
 from .checks import load_checks
-from .registry import Check, CheckFunction, Disagreement, Implementation, NotOffered, rounding_of
+from .registry import (
+    JUDGED,
+    Check,
+    CheckFunction,
+    Disagreement,
+    Evidence,
+    Implementation,
+    NotOffered,
+    rounding_of,
+)
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
 
@@ -68,6 +77,7 @@ class Outcome:
     uses: tuple[str, ...] = ()  # the quantities of the implementation that the check called
     counterexample: Finding | None = None  # to the statement as printed, where it is false
     mutants: dict[str, str] = field(default_factory=dict)  # mistake -> rejected | survives | crashes
+    found: dict[str, Evidence] = field(default_factory=dict)  # by statement, where the check judges itself
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -85,6 +95,7 @@ class Outcome:
                 "statements": tuple(plain["statements"]),
                 "uses": tuple(plain["uses"]),
                 "counterexample": counter and Finding(**counter),
+                "found": {statement: Evidence(**found) for statement, found in plain["found"].items()},
             }
         )
 
@@ -112,8 +123,17 @@ def run_check(check: Check, options: Options, implementation: Implementation | N
     start = time.perf_counter()
     cases = options.cases_of(check)
     right = (implementation or check.implementation).recording()
-    main = search(check, check.run, right, options, examples=cases)
-    outcome = Outcome(check.name, check.statements, **main._asdict(), uses=right.used())
+    found: dict[str, Evidence] = {}
+
+    def run(impl: Implementation, case: Any) -> None:
+        told = check.run(impl, case)
+        if check.evidence == JUDGED:
+            found.update(told or {})
+
+    main = search(check, run, right, options, examples=cases)
+    if main.result == "passed" and check.evidence == JUDGED and set(found) != set(check.statements):
+        main = Finding("error", f"evidence of {sorted(found)}, not of {sorted(check.statements)}")
+    outcome = Outcome(check.name, check.statements, **main._asdict(), uses=right.used(), found=found)
     if main.result == "passed" and check.printed is not None:
         outcome = _refute(check, outcome, right, options)
     if outcome.result == "passed" and options.teeth:

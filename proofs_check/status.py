@@ -17,6 +17,8 @@ _REACH = {
     "rate": "holds at rate",
     "statistically": "holds statistically",
     "reproduced": "reproduced",
+    "undecided": "undecided",  # an experiment run again: none of its claims contradicted, not all confirmed
+    "not reproduced": "not reproduced",  # an experiment run again: a claim of it contradicted
 }
 STATUSES = (*list(_REACH.values())[1:], "definition", "fails as printed", "failed", "skipped", "open")
 
@@ -39,11 +41,11 @@ def verdict(statement: Statement, checks: Mapping[str, Check], outcomes: Mapping
     """
     own = [check for check in checks.values() if statement.id in check.statements]
     names = tuple(check.name for check in own)
-    status, evidence = _status(own, [outcomes.get(name) for name in names])
+    status, evidence = _status(statement.id, own, [outcomes.get(name) for name in names])
     return Verdict(statement, status, evidence, names)
 
 
-def _status(checks: Sequence[Check], outcomes: Sequence[Outcome | None]) -> tuple[str, str]:
+def _status(statement: str, checks: Sequence[Check], outcomes: Sequence[Outcome | None]) -> tuple[str, str]:
     if not checks:
         return "open", "no check yet"
     ran = [outcome for outcome in outcomes if outcome is not None and outcome.result != "skipped"]
@@ -56,5 +58,6 @@ def _status(checks: Sequence[Check], outcomes: Sequence[Outcome | None]) -> tupl
     refuting = [check for check in checks if check.refutes]
     if refuting:
         return "fails as printed", "; ".join(check.correction for check in refuting)
-    weakest = max(checks, key=lambda check: list(_REACH).index(check.evidence.kind)).evidence
+    reached = [o.found.get(statement, c.evidence) for c, o in zip(checks, ran, strict=True)]
+    weakest = max(reached, key=lambda evidence: list(_REACH).index(evidence.kind))
     return _REACH[weakest.kind], str(weakest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import os
@@ -85,6 +84,7 @@ def _reproduce(args: argparse.Namespace) -> None:
     from rich.console import Console
 
     from .claims import kinds_of, verdicts
+    from .kept import table
     from .models import rows
     from .pictures import PICTURES, SAMPLES
 
@@ -120,7 +120,7 @@ def _reproduce(args: argparse.Namespace) -> None:
         elif name == "AO.tab1":
             _print_space(console)
     if all_verdicts:
-        _print_verdicts(console, all_verdicts)
+        _print_verdicts(console, names, all_verdicts, models)
     console.print(f"figures, tables and verdicts: {out}")
 
 
@@ -156,29 +156,6 @@ def baselines(data: str) -> dict[str, float]:
         "bernoulli": independent_bernoulli_baseline(train, valid, smoothing=0.5),
     }
     return {**found, "perfect": perfect_baseline(243)} if data == "tea" else found
-
-
-def table(models: Sequence[Any]) -> str:
-    """Return models as CSV: every number to its last digit."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(models[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(models)
-    return text.getvalue()
-
-
-def read_table(text: str) -> list[dict[str, Any]]:
-    """Return the models of a CSV: the inverse of ``table``."""
-    return [{name: _plain(value) for name, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
-
-
-def _plain(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _judged_by(name: str) -> list[tuple[str, str]]:
@@ -251,14 +228,19 @@ def _samples(data: str) -> bytes:
     return out.getvalue()
 
 
-def _print_verdicts(console: Any, verdicts: Sequence[Any]) -> None:
-    from rich.table import Table
+def _print_verdicts(console: Any, names: Sequence[str], verdicts: Sequence[Any], models: int) -> None:
+    """Print the verdict on each claim, and what becomes of each statement in the words of ``verify``."""
+    from ..registry import judged
+    from .kept import entries, line, summary
 
-    shown = Table("claim", "data", "the document", "verdict", "evidence")
     for verdict in verdicts:
-        evidence = ", ".join(f"{name} {value:.4g}" for name, value in verdict.evidence.items())
-        shown.add_row(verdict.claim, verdict.data, verdict.says, verdict.verdict, evidence)
-    console.print(shown)
+        console.print(f"{verdict.claim:12}  {line(verdict)}", markup=False)
+    console.print()
+    for name, entry in entries().items():
+        told = [verdict for verdict in verdicts if entry.tells(verdict)]
+        if told and (name in names or entry.experiment in names):
+            status = judged([verdict.verdict for verdict in told], f"by {summary(told, models)}")
+            console.print(f"{name:12}  {status}", markup=False)
 
 
 def _print_space(console: Any) -> None:

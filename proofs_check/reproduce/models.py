@@ -60,7 +60,7 @@ def run(setting: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return the settings of a model and, after its training, its size and ``NUMBERS``."""
     train, valid = rows(setting["data"], setting["split"])
     stream = HostStream(np.random.default_rng(seed))
-    model = _TRAINERS[setting["kind"]](setting, train, stream)
+    model = trained(setting, train, stream)
     drawn = {name: value for name, value in setting.items() if name not in CHOICES}
     return {**drawn, "parameters": model.parameters, **measure(model, train, valid, stream)}
 
@@ -91,6 +91,11 @@ def rows(data: str, split: int) -> tuple[Array, Array]:
 
 
 # --- training ---------------------------------------------------------------------------------------------
+
+
+def trained(setting: Mapping[str, Any], train: Array, stream: HostStream) -> Trained:
+    """Return the model of these settings after its training by the recipe of its kind.      [AO] 3.1, 3.2"""
+    return _TRAINERS[setting["kind"]](setting, train, stream)
 
 
 def _rbm(setting: Mapping[str, Any], train: Array, stream: HostStream) -> Trained:
