@@ -1,0 +1,407 @@
+"""[AO] 3.1, 3.2: the recipes that trained the models of the experiments, step by step in loops.
+
+The trainers of ``reproduce.models`` run on a few short rows while every draw that they make is recorded; the
+same training is done here from the record, with gradients of the cross-entropy by complex steps, by nothing
+of ``reference``.  What a recipe leaves open (batches, initial weights) is as in docs/reproduction.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+from typing import Any, TypeAlias
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...backends.streams import HostStream
+from ...reference.directed.dbn_training import train_machine
+from ...reference.layerwise import stacks
+from ..registry import EXACTLY, Disagreement, Implementation, agree, check, ensure
+from ..reproduce import judging, models
+
+Numbers: TypeAlias = NDArray[Any]
+
+EPOCHS, V = 2, 5
+SETTING = {"batch": 3, "deviation_rbm": 0.5, "deviation": 0.7, "cd_rate": 0.4, "bp_rate": 0.9}
+SIZES = {"hidden": 3, "hidden2": 2, "inference": 4}
+SEEDS = [1, 2]
+
+
+def rows(seed: int) -> tuple[Numbers, Numbers]:
+    """Return seven rows to train on, so that the last batch is short, and four others."""
+    rng = np.random.default_rng([11, seed])
+    train, valid = (rng.integers(0, 2, (n, V)).astype(float) for n in (7, 4))
+    return train, valid
+
+
+# --- what was drawn ---------------------------------------------------------------------------------------
+
+
+class Tape:
+    """The draws of a training, to be taken again in order."""
+
+    def __init__(self, draws: list[tuple[str, Numbers]]) -> None:
+        self.draws = list(reversed(draws))
+
+    def take(self, kind: str, *shape: int) -> Numbers:
+        """Return the next draw; Raises: Disagreement where the training drew something else."""
+        found, values = self.draws.pop() if self.draws else ("nothing", np.zeros(0))
+        if (found, values.shape) != (kind, shape):
+            raise Disagreement("next draw of the training", f"{kind} {shape}", f"{found} {values.shape}")
+        return values
+
+    def bits(self, p: Numbers) -> Numbers:
+        """Return ones with these probabilities."""
+        return (self.take("uniforms", *p.shape) < p).astype(float)
+
+    def used_up(self) -> None:
+        """Raise Disagreement where the training drew more."""
+        agree(len(self.draws), 0, "draws of the training that its recipe does not make")
+
+
+@contextmanager
+def recorded() -> Iterator[list[tuple[str, Numbers]]]:
+    """Within, all draws of host streams are noted."""
+    draws: list[tuple[str, Numbers]] = []
+
+    def noting(kind: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            found = method(*arguments, **options)
+            draws.append((kind, np.array(found)))
+            return found
+
+        return call
+
+    kinds = {"_uniform": "uniforms", "normal": "normals", "permutation": "order"}
+    noted: dict[str, Any] = {name: noting(kind, getattr(HostStream, name)) for name, kind in kinds.items()}
+    with patch.multiple(HostStream, **noted):
+        yield draws
+
+
+def training(impl: Implementation, kind: str, seed: int, **sizes: int) -> tuple[Any, Tape]:
+    """Return what the trainer made of the rows, and what it drew."""
+    setting = {"kind": kind, **SETTING, **SIZES, **sizes}
+    with patch.object(models, "epochs", lambda count: EPOCHS), recorded() as draws:
+        model = impl.trained(setting, rows(seed)[0], HostStream(seed))
+    return model, Tape(draws)
+
+
+# --- the recipes in loops ---------------------------------------------------------------------------------
+
+
+def squash(a: Numbers) -> Numbers:
+    """Return the sigmoid, of complex numbers too."""
+    return np.asarray(1 / (1 + np.exp(-a)))
+
+
+def batches(tape: Tape, count: int) -> Iterator[Numbers]:
+    """Yield the rows of each batch of each epoch."""
+    for _ in range(EPOCHS):
+        order = tape.take("order", count)
+        yield from (order[first : first + 3] for first in range(0, count, 3))
+
+
+def machine(tape: Tape, data: Numbers, hidden: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Return W, b, c after CD-1 on bits drawn from data at every visit."""
+    W = 0.5 * tape.take("normals", data.shape[1], hidden)
+    b, c = np.zeros(data.shape[1]), np.zeros(hidden)
+    for batch in batches(tape, len(data)):
+        v = tape.bits(data[batch])
+        up = squash(v @ W + c)
+        end = tape.bits(squash(tape.bits(up) @ W.T + b))
+        again = squash(end @ W + c)
+        for t in range(len(batch)):
+            rate = 0.4 / len(batch)
+            W = W + rate * (np.outer(v[t], up[t]) - np.outer(end[t], again[t]))
+            b, c = b + rate * (v[t] - end[t]), c + rate * (up[t] - again[t])
+    return W, b, c
+
+
+def encoder(
+    tape: Tape,
+    data: Numbers,
+    theta: list[Numbers],
+    reconstruct: Callable[[Sequence[Numbers], Numbers], Numbers],
+) -> list[Numbers]:
+    """Return the parameters after backpropagation with cross-entropy, its gradient by complex steps."""
+    for batch in batches(tape, len(data)):
+        x = data[batch]
+
+        def value(parts: Sequence[Numbers], x: Numbers = x) -> Any:
+            p = reconstruct(parts, x)
+            return np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / len(x)
+
+        grads = []
+        for k, part in enumerate(theta):
+            grad = np.zeros(part.shape)
+            for place in np.ndindex(part.shape):
+                moved = part.astype(complex)
+                moved[place] += 1e-30j
+                grad[place] = value([*theta[:k], moved, *theta[k + 1 :]]).imag / 1e-30
+            grads.append(grad)
+        theta = [part + 0.9 * grad for part, grad in zip(theta, grads, strict=True)]
+    return theta
+
+
+def tied(parts: Sequence[Numbers], x: Numbers) -> Numbers:
+    """Return the pixels' probabilities of a vanilla auto-encoder: W up, W transposed down."""
+    W, b, c = parts
+    return squash(squash(x @ W + c) @ W.T + b)
+
+
+def rich(parts: Sequence[Numbers], x: Numbers) -> Numbers:
+    """Return those of an AERI, x -> h' -> h -> x."""
+    A, a, B, b, C, c = parts
+    return squash(squash(squash(x @ A + a) @ B + b) @ C + c)
+
+
+def states(n: int) -> Numbers:
+    """Return all states of n bits, the first changing slowest."""
+    return np.array(list(product((0.0, 1.0), repeat=n)))
+
+
+def law_of_visible(W: Numbers, b: Numbers, c: Numbers) -> Numbers:
+    """Return the law of a machine's visible units, its hidden ones summed out state by state."""
+    mass = np.array([sum(np.exp(v @ b + h @ c + v @ W @ h) for h in states(len(c))) for v in states(len(b))])
+    return np.asarray(mass / mass.sum())
+
+
+def with_top(
+    tape: Tape, model: Any, seed: int, lower: tuple[Numbers, Numbers], q: Any, parameters: int
+) -> None:
+    """Raise Disagreement unless the model is this layer and q, and on them the machine of the recipe."""
+    train, valid = rows(seed)
+    agree(model.lower.layer.W, lower[0], "couplings to x", rtol=1e-9)
+    agree(model.lower.layer.b, lower[1], "biases of x", rtol=1e-9)
+    for x in (train, valid):
+        agree(model.lower.means(x), q(x), "q(h = 1 | x)", rtol=1e-9)
+    agree(model.law, law_of_visible(*machine(tape, q(train), SIZES["hidden2"])), "law of h", rtol=1e-8)
+    tape.used_up()
+    agree(model.parameters, parameters, "parameters of the generative model")
+
+
+GENERATIVE = V * 3 + V + 3 * 2 + 3 + 2  # x given h; and the machine on h
+
+
+# --- what is wrong in the mutants -------------------------------------------------------------------------
+
+
+def wrong(**changes: Any) -> dict[str, Any]:
+    """Return trainers with something wrong in what they use."""
+
+    def trained(*arguments: Any) -> Any:
+        with patch.multiple(models, **changes):
+            return models.trained(*arguments)
+
+    return {"trained": trained}
+
+
+def fed(change: Callable[[Numbers], Numbers]) -> dict[str, Any]:
+    """Return trainers whose upper machine learns something else than q's means; the lower one sees bits."""
+    return wrong(
+        train_machine=lambda start, data, **options: train_machine(
+            start, data if np.isin(data, (0, 1)).all() else change(data), **options
+        )
+    )
+
+
+def of_step(change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return trainers whose gradient of the cross-entropy is another."""
+
+    def reconstruction_step(hidden: str) -> Any:
+        right = stacks.reconstruction_step(hidden)
+        return lambda theta, x, memory, stream: (change(right(theta, x, memory, stream)[0]), memory)
+
+    return wrong(reconstruction_step=reconstruction_step)
+
+
+def scaled(grad: Any, factor: float) -> Any:
+    """Return the gradient times a factor."""
+    if hasattr(grad, "shape"):
+        return factor * grad
+    parts = [scaled(part, factor) for part in grad]
+    return type(grad)(*parts) if hasattr(grad, "_fields") else tuple(parts)
+
+
+def one_layer_of_inference(sizes: Sequence[int], down: Sequence[int], **options: Any) -> Any:
+    """Start an auto-encoder without h'."""
+    return stacks.initial((sizes[0], sizes[-1]), down, **options)
+
+
+def untied(setting: Any, train: Numbers, stream: Any) -> Any:
+    """Train a vanilla auto-encoder with weights of its own for either way."""
+    with patch.object(models, "initial", one_layer_of_inference):
+        return models.trained({**setting, "kind": "aeri"}, train, stream)
+
+
+OF_TOP = {
+    "upper machine trained on thresholded means": fed(lambda means: (means > 0.5).astype(float)),
+    "upper machine trained on the opposite bits": fed(lambda means: 1 - means),
+    "law of h of the lower units alone": wrong(
+        marginal_visible=lambda top: law_of_visible(0 * top.W, top.b, top.c)
+    ),
+}
+OF_ENCODER = {
+    "descends": of_step(lambda grad: scaled(grad, -1.0)),
+    "sums over rows": of_step(lambda grad: scaled(grad, 3.0)),
+    "h drawn on the way": wrong(reconstruction_step=lambda _: stacks.reconstruction_step("sample")),
+    "biases of h not learned": of_step(
+        lambda grad: (
+            grad._replace(c=0 * grad.c)
+            if hasattr(grad, "c")
+            else grad._replace(inference=(*grad.inference[:-1], scaled(grad.inference[-1], 0.0)))
+        )
+    ),
+}
+OF_CD = {
+    "two Gibbs steps": wrong(train_machine=partial(lambda *a, k, **o: train_machine(*a, k=2, **o))),
+    "learns nothing": wrong(train_machine=lambda start, data, **options: start),
+}
+recipe = partial(check, of=(models,), cases=SEEDS, evidence=EXACTLY)
+
+
+# --- stacked machines, auto-encoders ----------------------------------------------------------------------
+
+
+@recipe("AO.alg3", mutants={**OF_CD, **OF_TOP})
+def stacked_machines_by_the_recipe(impl: Implementation, case: int) -> None:
+    """Two machines by CD-1, the upper one on bits drawn from p(h | x) of the lower one at every visit.
+
+    Of the 1,000 models and the search over sizes, rate and epochs: AO.tab1, AO.exp2.
+    """
+    model, tape = training(impl, "srbm", case)
+    W, b, c = machine(tape, rows(case)[0], SIZES["hidden"])
+    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), GENERATIVE)
+
+
+@recipe(
+    "AO.alg4",
+    "AO.fig6",
+    mutants={
+        **OF_TOP,
+        **OF_ENCODER,
+        "weights not tied": {"trained": untied},
+        "weights learned on one of their two ways": of_step(lambda grad: grad._replace(W=grad.W / 2)),
+    },
+)
+def vanilla_auto_encoder_by_the_recipe(impl: Implementation, case: int) -> None:
+    """Tied weights by backpropagation of the cross-entropy of mean activations; a machine on the code."""
+    model, tape = training(impl, "ae", case)
+    start = [0.7 * tape.take("normals", V, SIZES["hidden"]), np.zeros(V), np.zeros(SIZES["hidden"])]
+    W, b, c = encoder(tape, rows(case)[0], start, tied)
+    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), GENERATIVE)
+
+
+@recipe(
+    "AO.alg5",
+    "AO.fig7",
+    mutants={
+        **OF_TOP,
+        **OF_ENCODER,
+        "no layer h'": wrong(initial=one_layer_of_inference),
+        "h' counted": wrong(parameter_count=lambda net: stacks.parameter_count(net) + V * SIZES["inference"]),
+        "inference by the generative weights": wrong(
+            inference_means=lambda theta, x: squash(x @ theta.generative[0].W.T)
+        ),
+    },
+)
+def rich_inference_by_the_recipe(impl: Implementation, case: int) -> None:
+    """x -> h' -> h -> x, no weights tied, by the same loss; a machine on h; the vanilla one's parameters.
+
+    The size of h' changes q, never the generative model's class or count.
+    """
+    model, tape = training(impl, "aeri", case)
+    ways = ((V, SIZES["inference"]), (SIZES["inference"], SIZES["hidden"]), (SIZES["hidden"], V))
+    start = [part for way in ways for part in (0.7 * tape.take("normals", *way), np.zeros(way[1]))]
+    A, a, B, b, C, c = encoder(tape, rows(case)[0], start, rich)
+    q = lambda x: squash(squash(x @ A + a) @ B + b)  # noqa: E731
+    with_top(tape, model, case, (C.T, c), q, GENERATIVE)
+    vanilla, _ = training(impl, "ae", case)
+    wider, _ = training(impl, "aeri", case, inference=9)
+    agree([vanilla.parameters, wider.parameters], [model.parameters] * 2, "parameters of the same class")
+
+
+# --- the depth test ---------------------------------------------------------------------------------------
+
+
+def at_sizes(lift: float, larger: str) -> dict[str, Any]:
+    """Return models of which stacks are better by ``lift`` at any size; the ``larger`` kind is larger."""
+    found: dict[str, Any] = {"srbm": [], "rbm": []}
+    for kind, models_ in found.items():
+        for k in range(60):
+            size = 210 + 25 * k + (250 if kind == larger else 0)
+            score = size / 20 + (k * 7 % 11) / 11 + (lift if kind == "srbm" else 0.0)
+            models_.append({"parameters": size, "valid": score, "train": -score})
+    return found
+
+
+def coarse(name: str) -> Any:
+    """Return a judgement that does not look at sizes."""
+
+    def judge(*arguments: Any) -> Any:
+        with patch.object(judging, "_BINS", np.array([0.0, 1e9])):
+            return getattr(judging, name)(*arguments)
+
+    return judge
+
+
+def instead(name: str, other: str) -> dict[str, Any]:
+    """Return measures of which one stands for another."""
+
+    def measure(*arguments: Any) -> Any:
+        found = models.measure(*arguments)
+        return {**found, name: found[other]}
+
+    return {"measure": measure}
+
+
+@check(
+    "AO.alg2",
+    of=(models, judging),
+    cases=SEEDS,
+    evidence=EXACTLY,
+    mutants={
+        **OF_CD,
+        "size ignored": {name: coarse(name) for name in ("best_is_better", "typical_is_better")},
+        "the bound for the log-likelihood": instead("valid", "bound_valid"),
+        "training rows for validation rows": instead("valid", "train"),
+        "hidden biases of a stack's lower machine counted": wrong(
+            parameter_count=lambda net: stacks.parameter_count(net) + 3 * (len(net) - 1)
+        ),
+        "shallow is deep": {
+            "best_is_better": lambda found, a, b: judging.best_is_better(found, b, a),
+        },
+    },
+)
+def depth_test_by_the_recipe(impl: Implementation, case: int) -> None:
+    """Single machines and stacks by CD-1, exact log-likelihoods of other rows, compared at equal size.
+
+    The likelihoods are summed over all states here.  "Consistently outperform" are two statistics: the best
+    of each size, and pairs of a size; stacks that are better only because they are larger do not count.
+    """
+    train, valid = rows(case)
+    h = states(SIZES["hidden"])
+    for kind in ("rbm", "srbm"):
+        model, tape = training(impl, kind, case)
+        W, b, c = machine(tape, train, SIZES["hidden"])
+        if kind == "rbm":
+            law = law_of_visible(W.T, c, b)
+            agree(model.parameters, V * 3 + V + 3, "parameters of a single machine")
+        else:
+            law = law_of_visible(*machine(tape, squash(train @ W + c), SIZES["hidden2"]))
+            agree(model.parameters, GENERATIVE, "parameters of a stack")
+        p = squash(h @ W.T + b)
+        found = impl.measure(model, train, valid, HostStream(0))
+        for name, x in (("train", train), ("valid", valid)):
+            bits = np.where(x[:, None] == 1, p, 1 - p)  # row, state of h, pixel
+            likelihood = np.prod(bits, axis=2) @ law
+            agree(found[name], np.mean(np.log(likelihood)), f"log-likelihood, {name}, of {kind}", rtol=1e-9)
+    for judge in (impl.best_is_better, impl.typical_is_better):
+        for larger in ("srbm", "rbm"):
+            for lift, verdict in ((5.0, "confirmed"), (-5.0, "contradicted")):
+                said = judge(at_sizes(lift, larger), "srbm", "rbm")[0]
+                ensure(said == verdict, f"stacks are deep, better by {lift}", expected=verdict, actual=said)
