@@ -18,13 +18,17 @@ from hypothesis.strategies import DrawFn
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.enumerating import expect
+from ...backends.streams import HostStream
 from ...reference.boltzmann import gibbs, likelihood
+from ...reference.boltzmann.contrastive import DOCUMENT, expected_cd_step
 from ...reference.boltzmann.rbm import RBM
+from ...reference.directed import belief, dbn, dbn_training
 from ...reference.directed.layers import Sigmoid
-from ...reference.layerwise import criteria, marginal, stacks
+from ...reference.layerwise import criteria, marginal, recipes, stacks
+from ...reference.layerwise.recipes import Deep
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
-from ...reference.optimizers import leaves, rebuild
+from ...reference.optimizers import leaves, rebuild, sgd
 from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute
@@ -594,3 +598,331 @@ def joined_auto_encoders_are_one(impl: Implementation, case: Any) -> None:
     agree(passed, np.log((P * q).sum(axis=1)), "criterion of all layers", rtol=1e-8, atol=1e-8)
     means = impl.inference_means(joined, x)
     agree(means, q @ states(K), "q(h2 = 1 | x)", rtol=1e-9)
+
+
+# --- the recipes (2.6, 3.2) -------------------------------------------------------------------------------
+
+RATE = 0.5
+
+
+class Stack(NamedTuple):
+    """Auto-encoders from the bottom, a machine for the topmost code, and rows of x."""
+
+    encoders: tuple[Any, ...]
+    top: RBM
+    x: Any  # (n, V)
+
+
+@st.composite
+def stacks_of_encoders(draw: DrawFn, *, depth: int) -> Stack:
+    """Stacks of tied, untied and rich auto-encoders (an h' on the way up), of different widths."""
+    V, *codes = draw(st.permutations((1, 2, 3)))[: depth + 1]
+    options = {"saturation": 3.0}
+
+    def dense(inputs: int, outputs: int) -> Dense:
+        return Dense(draw(weights(inputs, outputs, **options)), draw(weights(outputs, **options)))
+
+    def encoder(below: int, above: int) -> Any:
+        kind = draw(st.sampled_from(("tied", "untied", "rich")))
+        if kind == "tied":
+            return RBM(*(draw(weights(*shape, **options)) for shape in ((below, above), (below,), (above,))))
+        up = (below, 2, above) if kind == "rich" else (below, above)
+        return AutoEncoder(tuple(dense(*sizes) for sizes in pairwise(up)), (dense(above, below),))
+
+    encoders = tuple(encoder(*sizes) for sizes in pairwise((V, *codes)))
+    top = RBM(*(draw(weights(*shape, **options)) for shape in ((codes[-1], 2), (codes[-1],), (2,))))
+    return Stack(encoders, top, draw(binary_rows(V)))
+
+
+def plainly(tree: Any) -> Any:
+    """Return a tree of parameters as NumPy arrays."""
+    return rebuild(tree, (numbers(a) for a in leaves(tree)))
+
+
+def merged(encoders: Any) -> AutoEncoder:
+    """Return encoders as one; complex parameters welcome."""
+    parts = [
+        AutoEncoder((Dense(e.W, e.c),), (Dense(e.W.T, e.b),)) if isinstance(e, RBM) else e for e in encoders
+    ]
+    up = tuple(layer for part in parts for layer in part.inference)
+    return AutoEncoder(up, tuple(layer for part in reversed(parts) for layer in part.generative))
+
+
+def generated(theta: AutoEncoder, x: Numbers) -> Numbers:
+    """Return P(x | h) of rows x and all states of the topmost h, the codes below summed out; (n, 2^H)."""
+    *above, bottom = theta.generative
+    table = bits(states(bottom.W.shape[0]) @ bottom.W + bottom.b, x).T
+    for layer in reversed(above):
+        h = states(layer.W.shape[0])
+        table = table @ bits(h @ layer.W + layer.b, states(layer.b.shape[0])).T
+    return table
+
+
+def sum_of_all(encoders: Any, x: Numbers) -> Any:
+    """Return the mean over rows of log sum_h P(x|h) q(h|x), all layers as one."""
+    theta = merged(encoders)
+    q = bits(through(theta.inference, x), states(theta.inference[-1].b.size))
+    return np.log((generated(theta, x) * q).sum(axis=1)).mean()
+
+
+def mean_of_all(encoders: Any, x: Numbers) -> Any:
+    """Return the mean over rows of log P(x | every unit at its mean): minus the cross-entropy."""
+    return mean_pass(merged(encoders), x).mean()
+
+
+def stepped(f: Any, encoders: Any, x: Numbers) -> Any:
+    """Return encoders after a step up f(encoders, x), by the complex step."""
+    slopes = derivative(lambda theta: f(theta, x), encoders)
+    return rebuild(encoders, (a + RATE * g for a, g in zip(leaves(encoders), slopes, strict=True)))
+
+
+def code_of(encoders: Any, x: Numbers) -> Numbers:
+    """Return the means of the topmost code."""
+    return 1 / (1 + np.exp(-through(merged(encoders).inference, x)))
+
+
+def agree_all(found: Any, wanted: Any, what: str, **tolerances: float) -> None:
+    """Compare trees of parameters, array by array."""
+    pairs = zip(leaves(found), leaves(wanted), strict=True)
+    for a, b in pairs:
+        agree(a, b, what, **tolerances)
+
+
+class Given:
+    """A training of the top that keeps what it was given, and moves the visible biases by one."""
+
+    machine: RBM
+    rows: Any
+
+    def __call__(self, machine: RBM, rows: Any, level: int) -> RBM:
+        """Return the machine, moved."""
+        self.machine, self.rows = machine, rows
+        return machine._replace(b=machine.b + 1)
+
+
+def step_of(impl: Implementation, hidden: str) -> Any:
+    """Return a training of one step over all rows, all the layers that it is given at once."""
+
+    def train(encoder: Any, rows: Any, level: int) -> Any:
+        options = {"optimizer": sgd(RATE), "batch_size": rows.shape[0], "epochs": 1, "seed": level}
+        return impl.train_encoder(encoder, rows, hidden=hidden, visit="mean", **options)
+
+    return train
+
+
+def with_hidden(hidden: str) -> Any:
+    """Return the training of encoders with h treated so, whatever is asked for."""
+    return lambda theta, rows, **options: recipes.train_encoder(theta, rows, **(options | {"hidden": hidden}))
+
+
+def tuned_alone(theta: Deep, data: Any, *, train: Any, train_top: Any) -> Deep:
+    """Tune the topmost auto-encoder only, on draws of the code below it."""
+    below = theta.encoders[:-1]
+    (last,) = train(theta.encoders[-1:], HostStream(1).bernoulli(recipes.code_means(below, data)), 0)
+    return recipes.with_top((*below, last), theta.top, data, train_top=train_top)
+
+
+def untied_training(theta: Any, rows: Any, **options: Any) -> Any:
+    """Count each tied weight once: what it does on the way up is forgotten."""
+    single = isinstance(theta, (RBM, AutoEncoder))
+    parts = (theta,) if single else theta
+    free = tuple(stacks.untie(part) if isinstance(part, RBM) else part for part in parts)
+    found = recipes.train_encoder(free, rows, **options)
+    back = tuple(
+        RBM(array_namespace(f.generative[0].W).matrix_transpose(f.generative[0].W), f.generative[0].b, c)
+        if isinstance(part, RBM)
+        else f
+        for part, f, c in zip(parts, found, (f.inference[-1].b for f in found), strict=True)
+    )
+    return back[0] if single else back
+
+
+@check(
+    "AO.sec2.6a",
+    "AO.fig1",
+    of=(recipes, stacks),
+    cases=stacks_of_encoders(depth=2),
+    examples=25,
+    evidence=EXACTLY,
+    mutants={
+        "the topmost auto-encoder alone is tuned": {"fine_tune": tuned_alone},
+        "the top learns the code from before": {
+            "fine_tune": lambda theta, data, *, train, train_top: recipes.with_top(
+                theta.encoders, theta.top, data, train_top=train_top
+            )._replace(encoders=train(theta.encoders, data, 0))
+        },
+        "the top is left as it was": {
+            "fine_tune": lambda theta, data, *, train, train_top: theta._replace(
+                encoders=recipes.fine_tune(theta, data, train=train, train_top=train_top).encoders
+            )
+        },
+        "the mean passed for the sum": {"train_encoder": with_hidden("mean")},
+        "tied weights counted once": {"train_encoder": untied_training},
+        "generation held": {
+            "train_encoder": lambda theta, rows, **options: tuple(
+                new._replace(b=old.b) if isinstance(old, RBM) else AutoEncoder(new.inference, old.generative)
+                for new, old in zip(recipes.train_encoder(theta, rows, **options), theta, strict=True)
+            )
+        },
+    },
+)
+def fine_tuning_steps_up_the_criterion_of_all_layers(impl: Implementation, case: Stack) -> None:
+    """A step moves all layers by the derivative of log sum_h2 P(x|h2) q(h2|x); the top learns the new h2.
+
+    h1 is summed out on the way down and at its mean on the way up.  A small step does not lower it, nor does
+    tying, which adds what both uses of a weight ask for.
+    """
+    encoders, x = plainly(case.encoders), numbers(case.x)
+    given = Given()
+    tuned = impl.fine_tune(Deep(case.encoders, case.top), case.x, train=step_of(impl, "sum"), train_top=given)
+    agree_all(tuned.encoders, stepped(sum_of_all, encoders, x), "all layers", rtol=1e-8, atol=1e-9)
+    new = plainly(tuned.encoders)
+    agree(given.rows, code_of(new, x), "what the top learns from", rtol=1e-9)
+    agree_all(given.machine, plainly(case.top), "where the top starts")
+    agree_all(tuned.top, plainly(case.top)._replace(b=numbers(case.top.b) + 1), "the top")
+    joined = impl.join(tuned.encoders)
+    agree(array_namespace(case.x).mean(impl.log_sum_pass(joined, case.x)), sum_of_all(new, x), "criterion")
+    small = rebuild(
+        encoders, (a + 1e-4 * (b - a) for a, b in zip(leaves(encoders), leaves(new), strict=True))
+    )
+    at_most(sum_of_all(encoders, x), sum_of_all(small, x), "criterion after a small step", slack=1e-9)
+
+
+@check(
+    "AO.alg4",
+    "AO.alg5",
+    of=(recipes, stacks, belief),
+    cases=stacks_of_encoders(depth=1),
+    examples=30,
+    evidence=EXACTLY,
+    mutants={
+        "the top learns the code of the untrained encoder": {
+            "train_deep": lambda starts, top, data, *, up, train, train_top, rng: recipes.with_top(
+                starts, top, data, train_top=train_top
+            )._replace(encoders=recipes.train_encoders(starts, data, up=up, train=train, rng=rng))
+        },
+        "the top learns a draw, kept throughout": {
+            "train_deep": lambda starts, top, data, *, up, train, train_top, rng: recipes.train_deep(
+                starts,
+                top,
+                data,
+                up=up,
+                train=train,
+                train_top=lambda machine, rows, level: train_top(
+                    machine, HostStream(1).bernoulli(rows), level
+                ),
+                rng=rng,
+            )
+        },
+        "h drawn in backpropagation": {"train_encoder": with_hidden("sample")},
+        "tied weights counted once": {"train_encoder": untied_training},
+        "inference in the model": {
+            "net": lambda theta: (
+                *(
+                    Sigmoid(layer.W, array_namespace(layer.W).zeros_like(layer.W[:, 0]))
+                    for layer in stacks.join(theta.encoders).inference[-1:]
+                ),
+                theta.top,
+            )
+        },
+    },
+)
+def auto_encoder_first_then_a_machine_on_its_code(impl: Implementation, case: Stack) -> None:
+    """A step of backpropagation with cross-entropy, tied or with an h'; then the top gets q(h|x) of the data.
+
+    The model is P(x|h) P(h), whose log-likelihood is exact; q is no part of it.
+    """
+    encoders, x = plainly(case.encoders), numbers(case.x)
+    given = Given()
+    theta = impl.train_deep(
+        case.encoders, case.top, case.x, up="sample", train=step_of(impl, "mean"), train_top=given, rng=1
+    )
+    ensure(
+        [type(e) for e in theta.encoders] == [type(e) for e in case.encoders],
+        "tied stays tied, free stays free",
+    )
+    agree_all(theta.encoders, stepped(mean_of_all, encoders, x), "auto-encoder", rtol=1e-8, atol=1e-9)
+    agree(given.rows, code_of(plainly(theta.encoders), x), "what the top learns from", rtol=1e-9)
+    W, b, c = plainly(theta.top)
+    h = states(b.size)
+    weight = np.exp(h @ b + np.log1p(np.exp(h @ W + c)).sum(axis=1))
+    likelihoods = generated(merged(plainly(theta.encoders)), x) @ (weight / weight.sum())
+    found = impl.log_likelihood(impl.net(theta), case.x)
+    agree(found, np.log(likelihoods), "log P(x)", rtol=1e-9, atol=1e-9)
+
+
+@check(
+    "AO.alg3",
+    of=(dbn_training,),
+    cases=rbms(max_visible=2, max_hidden=2, saturation=2.0),
+    examples=10,
+    evidence=EXACTLY,
+    mutants={
+        "the second machine learns what the untrained first one infers": {
+            "train_stack": lambda starts, data, *, up, train, rng: dbn_training.train_stack(
+                starts,
+                data,
+                up=up,
+                train=lambda machine, rows, level: machine if level == 0 else train(machine, rows, level),
+                rng=rng,
+            )
+        },
+        "means taken for the draws": {
+            "train_stack": lambda starts, data, *, up, train, rng: dbn_training.train_stack(
+                starts, data, up="mean", train=train, rng=rng
+            )
+        },
+        "rows thresholded where bits are to be drawn": {
+            "train_machine": lambda machine, rows, **options: dbn_training.train_machine(
+                machine, array_namespace(rows).round(rows), **options
+            )
+        },
+        "CD-2 for CD-1": {
+            "train_machine": lambda machine, rows, **options: dbn_training.train_machine(
+                machine, rows, **(options | {"k": 2})
+            )
+        },
+    },
+)
+def stacked_machines_learn_the_code_below(impl: Implementation, theta: RBM) -> None:
+    """CD-1 on a row of means is, over all draws, its expected update; a second machine then gets p(h|v).
+
+    Draws of the second machine's rows are those of the first one's posterior, after training.
+    """
+    own = brute.numbers(theta)
+    V, H = own.W.shape
+    means = np.linspace(0.2, 0.7, V)[None, :]
+    row_law = bits(np.log(means / (1 - means)), states(V))[0]
+
+    def trained(rng: Any) -> Any:
+        options = {"optimizer": sgd(RATE), "batch_size": 1, "epochs": 1, "seed": 0}
+        return impl.train_machine(theta, like(means, theta.b), k=1, stream_of=lambda _: rng, **options)
+
+    found = expect(lambda rng: trained(rng))
+    for name, k in (("W", 0), ("b", 1), ("c", 2)):
+        update = sum(
+            p
+            * numbers(
+                getattr(expected_cd_step(theta, like(v[None, :], theta.b), k=1, variant=DOCUMENT), name)
+            )
+            for p, v in zip(row_law, states(V), strict=True)
+        )
+        mean = numbers(found.mean(lambda values, k=k: values[k]))[0]
+        agree(mean, own[k] + RATE * update, f"{name} after a step, on average", rtol=1e-8, atol=1e-9)
+    after = RBM(own.W + 0.5, own.b, own.c - 0.25)
+
+    def second_rows(x: Any, rng: Any) -> Any:
+        seen = []
+
+        def train(machine: RBM, rows: Any, level: int) -> RBM:
+            seen.append(rows)
+            return RBM(*(like(a, theta.b) for a in after)) if level == 0 else machine
+
+        impl.train_stack((theta, dbn.upside_down), x, up="sample", train=train, rng=rng)
+        return seen[-1]
+
+    x = like(states(V), theta.b)
+    given = expect(second_rows, x)
+    code = states(H)
+    law = given.mean(lambda rows: like((numbers(rows)[:, None, :] == code).all(axis=2), theta.b))
+    agree(law, bits(states(V) @ after.W + after.c, code), "law of the second machine's rows", rtol=1e-9)
