@@ -139,5 +139,5 @@ def form(theta: Any) -> str:
         return str(theta.shape)
     if not hasattr(theta, "_fields"):
         return f"({', '.join(map(form, theta))},)"
-    parts = (f"{name} {form(part)}" for name, part in theta._asdict().items())
+    parts = (f"{name} {form(part)}" for name, part in zip(theta._fields, theta, strict=True))
     return f"{type(theta).__name__}({', '.join(parts)})"

@@ -79,6 +79,12 @@ def run(args: argparse.Namespace) -> int:
     except TargetError as problem:
         print(f"exactgen: {problem}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print(
+            *(f"exactgen: while measuring {note}" for note in getattr(stop, "__notes__", ())[:1]),
+            file=sys.stderr,
+        )
+        raise
     if args.json:
         text = json.dumps(as_json(report, training), indent=1) + "\n"
         if args.json == "-":

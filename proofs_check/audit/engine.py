@@ -155,6 +155,9 @@ def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
             return _sampled(adapter, quantity, case, str(limit))
         except Unfit as unfit:
             return Measured(unfit=(unfit.wanted, unfit.got))
+        except KeyboardInterrupt as stop:  # somebody waits: for what?
+            stop.add_note(f"{quantity.name}, case {case.name}")
+            raise
         except STOPPING as error:
             return Measured(raised=_last_line(error))
 
@@ -347,10 +350,8 @@ def _finding(
     again: str,
 ) -> Finding:
     truth = exact(quantity.name, case, declares)
-    if measured.raised or measured.unfit:
-        worst = (name, *(measured.unfit or ("a value", measured.raised)))
-    else:
-        worst = _worst(measured, truth, case, declares)
+    instead = measured.unfit or (("a value", measured.raised) if measured.raised else None)
+    worst = (name, *instead) if instead else _worst(measured, truth, case, declares)
     return Finding(
         name=diagnosis.name,
         words=diagnosis.words,

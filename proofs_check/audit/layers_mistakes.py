@@ -217,10 +217,13 @@ class Machine(Adapter):
     def autoencoder_criterion_grad(self, theta: Coder, x: Array, weights: Array) -> Coder:
         h, log_joint = self.log_joint(theta, x)
         r = self.row_weights(logsumexp(log_joint, axis=1), weights)[:, None] * self.responsibility(log_joint)
-        error = r[:, :, None] * self.output_error(x[:, None], self.decode(theta)(h))
-        down = Dense(np.einsum("sh,nsv->hv", h, error), error.sum(axis=(0, 1)))
         means = self.means(theta, x)
-        return self.backward(theta, means, self.code_error(r, h, means[-1]), down)
+        error = self.code_error(r, h, means[-1])
+        return self.backward(theta, means, error, self.from_states(theta, x, r, h))
+
+    def from_states(self, theta: Coder, x: Array, r: Array, h: Array) -> Dense:
+        error = r[:, :, None] * self.output_error(x[:, None], self.decode(theta)(h))
+        return Dense(np.einsum("sh,nsv->hv", h, error), error.sum(axis=(0, 1)))
 
     def row_weights(self, passed: Array, weights: Array) -> Array:
         return weights
@@ -272,7 +275,7 @@ class Machine(Adapter):
         return up + down
 
 
-def untied(theta: Coder) -> AutoEncoder:
+def untied(theta: Coder) -> Coder:
     """Return an auto-encoder as it is, and the weights of an RBM as both its parts."""
     if not isinstance(theta, RBM):
         return theta
@@ -360,16 +363,11 @@ def _outside(self: Any, x: Array, down: Down, log_law: Array, h: Array) -> Array
 
 def _outside_grad(self: Any, theta: Coder, x: Array, w: Array) -> Coder:
     """Return the gradient of the mean of E_q log P(x | h), its inference part by the score of q."""
-    mean, down = self.means(theta, x)[-1], self.decode(theta)
-
-    def code_error(r: Array, h: Array, mean: Array) -> Array:
-        weighed = r * self.log_bits(x[:, None], down(h))
-        return weighed @ h - weighed.sum(axis=1, keepdims=True) * mean
-
-    right = Machine(self.declares)
-    right.responsibility = lambda log_joint: self.factorised(mean, self.states(mean.shape[1]))
-    right.code_error = code_error
-    return right.autoencoder_criterion_grad(theta, x, w)
+    means = self.means(theta, x)
+    h = self.states(means[-1].shape[1])
+    q = w[:, None] * self.factorised(means[-1], h)
+    error = self.code_error(q * self.log_bits(x[:, None], self.decode(theta)(h)), h, means[-1])
+    return self.backward(theta, means, error, self.from_states(theta, x, q, h))
 
 
 _mistake(
@@ -442,8 +440,12 @@ def _doubled(top: RBM) -> RBM:
     return top._replace(b=2 * top.b)
 
 
-def _turned(top: RBM) -> RBM:
-    return top._replace(W=top.W.T)
+def _turned(layer: Any) -> Any:
+    return layer._replace(W=layer.W.T)
+
+
+def _transposed(theta: DBN) -> DBN:
+    return DBN(tuple(map(_turned, theta.generative)), tuple(map(_turned, theta.recognition)), theta.top)
 
 
 def _by_means(self: Any, theta: DBN, x: Array) -> Array:
@@ -485,15 +487,18 @@ _mistake(
     unnormalised=lambda _, top, h: Machine().unnormalised(_turned(top), h),
     unnormalised_pair=lambda _, top, h, g: Machine().unnormalised_pair(_turned(top), h, g),
 )
-_mistake(
-    "transposed-weights: The weights of the directed layers are used transposed.",
-    generate=lambda _, theta, k: lambda h: h @ theta.generative[k].W + theta.generative[k].b,
-    recognise=lambda _, theta, below, k: expit(below @ theta.recognition[k].W + theta.recognition[k].b),
-)
-_mistake(
-    "untransposed-downwards: The way down uses the generative weights without their transpose.",
-    generate=lambda _, theta, k: lambda h: h @ theta.generative[k].W + theta.generative[k].b,
-)
+for _way, _pieces in (
+    ("", ("generate", "recognise")),
+    (" (on the way up only)", ("recognise",)),
+    (" (on the way down only)", ("generate",)),
+):
+    _mistake(
+        f"transposed-weights: The weights of the directed layers are used transposed{_way}.",
+        **{
+            piece: lambda _, theta, *given, piece=piece: getattr(Machine(), piece)(_transposed(theta), *given)
+            for piece in _pieces
+        },
+    )
 _mistake(
     "layers-in-reverse: The directed layers are taken in reverse order: the topmost one next to the data.",
     **{
@@ -542,7 +547,7 @@ _mistake(
 )
 _mistake(
     "entropy-of-first-layer-omitted: The entropy of q lacks that of the first hidden layer.",
-    all_layers=lambda _, entropies: sum(entropies[1:]),
+    all_layers=lambda _, entropies: sum(entropies[1:] or entropies),
 )
 _mistake(
     "entropy-of-wrong-sign: The entropy of q is subtracted where it is to be added.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -188,7 +189,7 @@ def _reduced(x: Array, case: Case, declares: Declares) -> Array:
 
 
 def _call_criterion(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return {"": numbers(adapter.autoencoder_criterion(case.theta, **case.given))}
+    return {"": numbers(adapter.autoencoder_criterion(case.theta, *case.given.values()))}
 
 
 def _exact_criterion(case: Case, declares: Declares) -> Blocks:
@@ -197,34 +198,32 @@ def _exact_criterion(case: Case, declares: Declares) -> Blocks:
 
 
 def _gradient(
-    name: str, function: Callable[..., AutoEncoder], cases: tuple[Case, ...], *, rng: bool = False
+    name: str, function: Callable[..., Coder], cases: tuple[Case, ...], *, rng: bool = False
 ) -> Quantity:
     """Return the gradient that ``function`` gives; of tied weights, the sum of their two uses."""
 
     def call(adapter: Any, case: Case, stream: Any) -> Blocks:
         extra = {"rng": stream} if rng else {}
-        return by_name(case.theta, getattr(adapter, name)(case.theta, **case.given, **extra))
+        return by_name(case.theta, getattr(adapter, name)(case.theta, *case.given.values(), **extra))
 
     def exact(case: Case, declares: Declares) -> Blocks:
-        grad: Any = function(_untied(case.theta), **case.given)
+        grad = function(_untied(case.theta), *case.given.values())
         grad = stacks.tied_grad(grad) if isinstance(case.theta, RBM) else grad
         return {path: _reduced(x, case, declares) for path, x in by_name(case.theta, grad).items()}
 
     return Quantity(name, MISTAKES, call, exact, cases)
 
 
-def _criterion_grad(theta: AutoEncoder, x: Array, weights: Array) -> AutoEncoder:
-    """Return the gradient of the criterion, row by row: whatever their weights, P_D(x) has none."""
-    rows = [stacks.log_sum_pass_grad(theta, row[None, :]) for row in x]
-    return rebuild(
-        theta, (np.tensordot(weights, np.stack(parts), 1) for parts in zip(*map(leaves, rows), strict=True))
-    )
+def _criterion_grad(theta: AutoEncoder, x: Array, weights: Array) -> Coder:
+    """Return the gradient of the criterion, row by row: P_D(x) has none, and scales that of its row."""
+    rows = [leaves(stacks.log_sum_pass_grad(theta, row[None, :])) for row in x]
+    return rebuild(theta, (np.tensordot(weights, np.stack(part), 1) for part in zip(*rows, strict=True)))
 
 
-def _mean_sampled_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
+def _mean_sampled_grad(theta: AutoEncoder, x: Array) -> Coder:
     """Return the exact mean of backpropagation through a draw."""
     draws = expect(lambda *, rng: tuple(leaves(stacks.log_sampled_pass_grad(theta, x, rng=rng))))
-    return rebuild(theta, (draws.mean(lambda grad, k=k: grad[k])[0] for k in range(len(draws.values))))
+    return rebuild(theta, (draws.mean(itemgetter(k))[0] for k in range(len(draws.values))))
 
 
 _NETS, _CODES, _FEW = _cases(lambda v, h, scale: _dbn(v, h, scale=scale)), _coders(), _coders(few=True)

@@ -78,7 +78,7 @@ def built(target: type, make: Callable[..., Any], *args: Any) -> Any:
     """
     try:
         return make(*args)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
         raise TargetError(f"{target.__name__} raises while it is built: {what}") from error
 
@@ -175,7 +175,7 @@ class PlainAdapter(Adapter):
             self._at(theta)
             try:
                 returned = self._call(quantity, theta, np.ones((1, 3)), rng=np.random.default_rng(0), **given)
-            except Exception:  # it will raise again where it is audited
+            except (Exception, SystemExit):  # it will raise again where it is audited
                 continue
             if quantity == "pcd_update" and self._taken(quantity, "chains"):
                 returned = returned[0] if len(returned) == 2 else returned[:-1]

@@ -77,7 +77,7 @@ def examine(adapter: Any, report: Report, train: Any, valid: Any, *, data: str, 
         raise TargetError("it offers no training of its own (fit)")
     try:
         theta = RBM(*(np.asarray(x, dtype=float) for x in adapter.train(train, HIDDEN, seed)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(f"its training raises {type(error).__name__}: {error}") from error
     if not all(np.all(np.isfinite(x)) for x in theta):
         raise TargetError("its trained parameters are not finite")
