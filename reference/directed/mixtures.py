@@ -23,7 +23,6 @@ from ..arguments import (
     check_floating,
     check_indices,
     check_law,
-    check_not_nan,
     check_not_negative,
     check_shape,
 )
@@ -172,7 +171,7 @@ def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
 
 
 def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
-    r"""Return :math:`g(h) = \sum_n w_n P(x_n \mid h) / P(x_n)` of all h; rows of weight zero do not count.
+    r"""Return :math:`g(h) = \sum_n w_n P(x_n \mid h) / P(x_n)` of all h, unchecked; weight zero is left out.
 
     It is the gradient of :math:`\sum_n w_n \log P_Q(x_n)` by Q, and Q(h) g(h) is data incorporation.
     Shapes: log_p (n,), finite where the weight is not zero, weights (n,) -> (S,).
@@ -180,11 +179,6 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     Cost: one matrix product, 2 n S operations.      [AO] eq. 32-33
     """
     xp = array_namespace(p.s, log_p, weights)
-    for name, x in (("log_p", log_p), ("weights", weights)):
-        check_shape(name, x, p.s.shape[0])
-        check_floating(name, x, like=p.s)
-        check_not_nan(name, x)
-    check_not_negative("weights", weights)
     none = xp.full_like(log_p, -math.inf)
     some = weights > 0
     log_w = xp.where(some, log_table(weights) - xp.where(some, log_p, xp.zeros_like(log_p)), none)
