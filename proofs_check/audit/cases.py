@@ -103,17 +103,18 @@ class Unfit(Exception):  # noqa: N818 (it says of what came back that it does no
         self.wanted, self.got = wanted, got
 
 
-def numbers(x: Any) -> Array:
+def numbers(x: Any, name: str = "") -> Array:
     """Return double precision, of an array, a tensor or a list.
 
     Raises: Unfit where these are not real numbers.
     """
+    wanted = f"real numbers as {name}" if name else "real numbers"
     try:
         array = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
     except ValueError as ragged:
-        raise Unfit("real numbers", f"{type(x).__name__}: {ragged}") from None
+        raise Unfit(wanted, f"{type(x).__name__}: {ragged}") from None
     if array.dtype.kind not in "biuf":
-        raise Unfit("real numbers", f"{array.dtype} numbers" if array.dtype.kind == "c" else type(x).__name__)
+        raise Unfit(wanted, f"{array.dtype} numbers" if array.dtype.kind == "c" else type(x).__name__)
     return array.astype(np.float64)
 
 
@@ -123,7 +124,7 @@ def by_name(theta: Any, update: Any, name: str = "") -> Blocks:
     Raises: Unfit where the update is not built as ``theta`` is.
     """
     if not isinstance(theta, tuple):
-        return {name: numbers(update)}
+        return {name: numbers(update, name)}
     if not isinstance(update, (tuple, list)) or len(update) != len(theta):
         length = f" of {len(update)}" if isinstance(update, (tuple, list)) else ""
         raise Unfit(f"{form(theta)}{' as ' if name else ''}{name}", f"{type(update).__name__}{length}")

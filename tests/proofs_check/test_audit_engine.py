@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,79 @@ def test_a_result_of_another_shape_does_not_overflow() -> None:
 
     (finding,) = audit(Nothing()).findings
     assert finding.name == "shape"
+
+
+@pytest.mark.parametrize(
+    ("returned", "name", "expected", "actual"),
+    [
+        (None, "shape", "real numbers", "NoneType"),
+        ("-1.5", "shape", "real numbers", "str"),
+        (np.zeros(2) + 1j, "shape", "real numbers", "complex128 numbers"),
+        ({"F": np.zeros(2)}, "shape", "real numbers", "dict"),
+        ([[1.0], [1.0, 2.0]], "shape", "real numbers", "list: setting an array element with a sequence"),
+        (np.zeros((2, 1)), "shape", "(2,)", "(2, 1)"),
+        ([float("nan"), 0.0], "overflow", "-", "nan"),
+    ],
+)
+def test_what_is_no_value_is_told_by_its_kind(returned: Any, name: str, expected: Any, actual: Any) -> None:
+    class Odd(Adapter):
+        def free_energy(self, theta: Any, v: Any) -> Any:
+            return returned if v.shape == (2, 1) else Machine().free_energy(theta, v)
+
+    (finding,) = audit(Odd()).findings
+    assert (finding.name, finding.quantity, finding.case) == (name, "free_energy", "1 x 2")
+    assert (str(finding.expected)[: len(expected)], str(finding.actual)[: len(actual)]) == (expected, actual)
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected", "actual"),
+    [
+        ([np.zeros((1, 1))] * 3, "(inference ", "list of 3"),
+        (({}, []), "(Dense(W (1, 1), b (1,)),) as inference", "dict"),
+        (
+            ([(np.ones((1, 1)), None)], [(np.ones((1, 1)), np.ones(1))]),
+            "real numbers as inference[0].b",
+            "NoneType",
+        ),
+    ],
+)
+def test_a_gradient_is_built_as_the_parameters_are(returned: Any, expected: str, actual: str) -> None:
+    class Odd(Adapter):
+        def log_mean_pass_grad(self, theta: Any, x: Any) -> Any:
+            return returned
+
+    (finding,) = audit(Odd()).findings
+    assert (finding.name, finding.quantity) == ("shape", "log_mean_pass_grad")
+    assert finding.expected.removeprefix("AutoEncoder").startswith(expected)
+    assert finding.actual == actual
+
+
+def test_code_that_exits_is_a_finding_of_its_quantity() -> None:
+    class Leaves(Adapter):
+        energy = staticmethod(Machine().energy)
+
+        def free_energy(self, theta: Any, v: Any) -> Any:
+            sys.exit(3)
+
+        def sample_hidden(self, theta: Any, v: Any, rng: Any) -> Any:
+            np.random.standard_normal()  # noqa: NPY002 (out of reach: it is run many times)
+            raise SystemExit("enough")
+
+    report = audit(Leaves())
+    assert report.right == ["energy"]
+    assert [(f.name, f.quantity, f.expected, f.actual) for f in report.findings] == [
+        ("raises", "free_energy", "a value", "SystemExit: 3"),
+        ("raises", "sample_hidden", "a value", "SystemExit: enough"),
+    ]
+
+
+def test_an_interrupt_ends_the_audit_and_tells_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = GOOD + "    def free_energy(self, v):\n        raise KeyboardInterrupt\n"
+    with pytest.raises(KeyboardInterrupt):
+        _run(_file(tmp_path, endless))
+    assert "while measuring free_energy, case 1 x 2" in capsys.readouterr().err
 
 
 def test_a_constant_in_the_free_energy_is_a_convention() -> None:
