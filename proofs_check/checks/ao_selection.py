@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.enumerating import expect
@@ -562,3 +563,60 @@ def estimate_uses_a_likelihood_for_each_pair_of_data_and_draw(impl: Implementati
         agree(change, math.log1p(share * math.expm1(1.0)) / n, f"effect of likelihood {place}", rtol=1e-7)
         used += 1
     agree(used, K * n * n, "likelihoods used")
+
+
+@st.composite
+def drawn_codes(draw: DrawFn) -> Any:
+    """A sigmoid layer, rows of x, K codes for each of them, and a law of the rows."""
+    V, H = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    layer = Sigmoid(draw(weights(V, H)), draw(weights(V)))
+    x, K = draw(binary_rows(V)), draw(st.integers(1, 3))
+    codes = draw(arrays((x.shape[0], K, H), st.sampled_from((0.0, 1.0))))
+    return layer, x, codes, draw(laws(x.shape[0]))
+
+
+@check(
+    "AO.sec3.3.4a",
+    of=(criteria,),
+    cases=drawn_codes(),
+    evidence=EXACTLY,
+    mutants={
+        "no biases of x": {
+            "drawn_bound": lambda layer, x, h, *, weights: criteria.drawn_bound(
+                layer._replace(b=0 * layer.b), x, h, weights=weights
+            )
+        },
+        "the first draw only": {
+            "drawn_bound": lambda layer, x, h, *, weights: criteria.drawn_bound(
+                layer, x, h[:, :1, :], weights=weights
+            )
+        },
+        "not averaged over the draws": {
+            "drawn_bound": lambda layer, x, h, *, weights: (
+                criteria.drawn_bound(layer, x, h, weights=weights) + math.log(h.shape[1])
+            )
+        },
+        "data counted alike": {
+            "drawn_bound": lambda layer, x, h, *, weights: criteria.drawn_bound(layer, x, h)
+        },
+        "a code for its own datum only": {
+            "drawn_bound": lambda layer, x, h, *, weights: sum(
+                weights[k] * criteria.drawn_bound(layer, x[k : k + 1, :], h[k : k + 1, :, :])
+                for k in range(x.shape[0])
+            )
+        },
+    },
+)
+def estimate_of_a_layer_is_that_of_its_likelihoods(impl: Implementation, case: Any) -> None:
+    """In bounded memory too: E_D log of sum_x~ P_D(x~) (1/K) sum_k P(x|h_x~k), every likelihood by loops."""
+    layer, x, codes, data = case
+    W, b, rows, D = (numbers(a) for a in (*layer, x, data))
+    expected = 0.0
+    for n, share in enumerate(D):
+        inside = 0.0
+        for m, k in product(range(len(D)), range(codes.shape[1])):
+            inputs = W @ numbers(codes)[m, k] + b
+            inside += D[m] * math.exp(-np.log1p(np.exp(np.where(rows[n] == 1, -inputs, inputs))).sum())
+        expected += share * math.log(inside / codes.shape[1]) if share > 0 else 0.0
+    found = impl.drawn_bound(layer, x, codes, weights=data)
+    agree(found, expected, "estimate", rtol=1e-9, atol=1e-9)
