@@ -29,12 +29,12 @@ def load(target: str) -> type:
     module_name, _, class_name = target.rpartition(":")
     if not module_name or not class_name:
         raise TargetError(f"{target!r} is no target: package.module:Class or path/file.py:Class is wanted")
+    file = Path(module_name) if module_name.endswith(".py") else None
+    folder = str(file.parent.resolve() if file else Path.cwd())
+    if folder not in sys.path:  # what Python itself does for a script, and for python -m
+        sys.path.append(folder)
     try:
-        module = (
-            _from_file(Path(module_name))
-            if module_name.endswith(".py")
-            else importlib.import_module(module_name)
-        )
+        module = _from_file(file) if file else importlib.import_module(module_name)
     except TargetError:
         raise
     except Exception as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,35 +64,54 @@ class Quantity:
     """One quantity, and what is exact of it."""
 
     name: str
-    mistakes: Catalogue
     call: Callable[[Any, Case, Any], Blocks]  # of an adapter, a case and a generator
     exact: Callable[[Case, Declares], Blocks]
     cases: tuple[Case, ...]
     bound: float | None = None  # entries of the right quantity lie in [-bound, bound]; None: not bounded
     offset: bool = False  # a constant by which all values differ is a convention
+    mistakes: Sequence[Any] = ()  # those of its family
+
+
+def table(mistakes: Catalogue, *quantities: Quantity) -> dict[str, Quantity]:
+    """Return the quantities of a family by name."""
+    return {quantity.name: replace(quantity, mistakes=mistakes) for quantity in quantities}
 
 
 def value(
     name: str,
-    mistakes: Catalogue,
     function: Callable[..., Any],
-    arguments: str,
     cases: tuple[Case, ...],
     *,
+    gradient: bool = False,
+    reduced: bool = False,
+    spread: bool = False,
     rng: bool = False,
     offset: bool = False,
 ) -> Quantity:
-    """Return the quantity that ``function`` of theta and of these arguments (or an unbiased estimate) is."""
-    names = arguments.split()
+    """Return the quantity that ``function`` of theta and of what is given (or an unbiased estimate) is.
+
+    A gradient is built as theta is. Gradients, and what is ``reduced``, are means or sums over the rows;
+    ``spread`` hands the parts of theta over one by one.
+    """
 
     def call(adapter: Any, case: Case, stream: Any) -> Blocks:
+        theta = case.theta if spread else (case.theta,)
         extra = {"rng": stream} if rng else {}
-        return {"": numbers(getattr(adapter, name)(case.theta, *(case.given[a] for a in names), **extra))}
+        returned = getattr(adapter, name)(*theta, *case.given.values(), **extra)
+        return by_name(case.theta, returned) if gradient else {"": numbers(returned)}
 
-    def exact(case: Case, _: Declares) -> Blocks:
-        return {"": numbers(function(case.theta, *(case.given[a] for a in names)))}
+    def exact(case: Case, declares: Declares) -> Blocks:
+        mean = function(case.theta, *case.given.values())
+        blocks = by_name(case.theta, mean) if gradient else {"": numbers(mean)}
+        return in_all(blocks, case, declares) if gradient or reduced else blocks
 
-    return Quantity(name, mistakes, call, exact, cases, offset=offset)
+    return Quantity(name, call, exact, cases, offset=offset)
+
+
+def in_all(blocks: Blocks, case: Case, declares: Declares) -> Blocks:
+    """Return means over the rows (v, or x) as they are declared to be, means or sums."""
+    scale = len(next(iter(case.given.values()))) if declares.reduction == "sum" else 1
+    return {name: scale * x for name, x in blocks.items()}
 
 
 class Unfit(Exception):  # noqa: N818 (it says of what came back that it does not fit)

@@ -17,7 +17,7 @@ from .cases import Blocks, Case, Quantity, Unfit
 from .protocol import Declares
 from .scripted import ScriptedGenerator, Unscriptable, enumerate_runs
 
-FAMILIES = (rbm_quantities.TABLE, layers_quantities.TABLE)
+FAMILIES = (rbm_quantities.TABLE, layers_quantities.LATENT, layers_quantities.NETS, layers_quantities.CODERS)
 TABLE = {name: quantity for family in FAMILIES for name, quantity in family.items()}
 RUNS = 3000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""

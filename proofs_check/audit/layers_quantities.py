@@ -29,7 +29,7 @@ from ...reference.layerwise.incorporation import incorporate
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild
-from .cases import Array, Blocks, Case, Quantity, by_name, numbers, value
+from .cases import Array, Blocks, Case, Quantity, numbers, table, value
 from .layers_mistakes import MISTAKES, Coder
 from .protocol import Declares
 from .rbm_mistakes import states
@@ -153,65 +153,32 @@ def _coders(*, weighted: bool = False, few: bool = False) -> tuple[Case, ...]:
 # --- calls and exact values
 
 
-def _call_tables(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return {"": numbers(adapter.data_incorporation(*case.theta, case.given["weights"]))}
+def _incorporated(theta: Tables, weights: Array) -> Array:
+    return incorporate(likelihoods_of_table(log_table(theta.P_x_given_h)), theta.P_h, weights=weights)
 
 
-def _exact_tables(case: Case, _: Declares) -> Blocks:
-    p = likelihoods_of_table(log_table(case.theta.P_x_given_h))
-    return {"": incorporate(p, case.theta.P_h, weights=case.given["weights"])}
+def _mixed(theta: Mixture, x: Array) -> Array:
+    return log_mixture(likelihoods(theta.layer, x), theta.P_h)
 
 
-def _call_mixture(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return {"": numbers(adapter.mixture_log_likelihood(*case.theta, case.given["x"]))}
+def _log_likelihood(theta: DBN, x: Array) -> Array:
+    return log_likelihood(net(theta), x)
 
 
-def _exact_mixture(case: Case, _: Declares) -> Blocks:
-    return {"": log_mixture(likelihoods(case.theta.layer, case.given["x"]), case.theta.P_h)}
+def _untied(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of an auto-encoder, or of tied weights: a gradient adds up their two uses."""
+
+    def of_either(theta: Coder, *given: Array) -> Any:
+        if not isinstance(theta, RBM):
+            return function(theta, *given)
+        found = function(stacks.untie(theta), *given)
+        return stacks.tied_grad(found) if isinstance(found, AutoEncoder) else found
+
+    return of_either
 
 
-def _untied(theta: Coder) -> AutoEncoder:
-    return stacks.untie(theta) if isinstance(theta, RBM) else theta
-
-
-def _call_sampled(adapter: Any, case: Case, rng: Any) -> Blocks:
-    x = case.given["x"]
-    relative = numbers(adapter.log_sampled_pass(case.theta, x, rng=rng))
-    return {"mean of P(x | h) over its sum": np.exp(relative - stacks.log_sum_pass(_untied(case.theta), x))}
-
-
-def _exact_sampled(case: Case, _: Declares) -> Blocks:
-    return {"mean of P(x | h) over its sum": np.ones(len(case.given["x"]))}
-
-
-def _reduced(x: Array, case: Case, declares: Declares) -> Array:
-    return len(case.given["x"]) * x if declares.reduction == "sum" else x
-
-
-def _call_criterion(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return {"": numbers(adapter.autoencoder_criterion(case.theta, *case.given.values()))}
-
-
-def _exact_criterion(case: Case, declares: Declares) -> Blocks:
-    mean = stacks.criterion(_untied(case.theta), case.given["x"], weights=case.given["weights"])
-    return {"": _reduced(mean, case, declares)}
-
-
-def _gradient(
-    name: str, function: Callable[..., Coder], cases: tuple[Case, ...], *, rng: bool = False
-) -> Quantity:
-    """Return the gradient that ``function`` gives; of tied weights, the sum of their two uses."""
-
-    def call(adapter: Any, case: Case, stream: Any) -> Blocks:
-        extra = {"rng": stream} if rng else {}
-        return by_name(case.theta, getattr(adapter, name)(case.theta, *case.given.values(), **extra))
-
-    def exact(case: Case, declares: Declares) -> Blocks:
-        grad = function(_untied(case.theta), *case.given.values())
-        grad = stacks.tied_grad(grad) if isinstance(case.theta, RBM) else grad
-        return {path: _reduced(x, case, declares) for path, x in by_name(case.theta, grad).items()}
-
-    return Quantity(name, MISTAKES, call, exact, cases)
+def _criterion(theta: AutoEncoder, x: Array, weights: Array) -> Array:
+    return stacks.criterion(theta, x, weights=weights)
 
 
 def _criterion_grad(theta: AutoEncoder, x: Array, weights: Array) -> Coder:
@@ -226,33 +193,41 @@ def _mean_sampled_grad(theta: AutoEncoder, x: Array) -> Coder:
     return rebuild(theta, (draws.mean(itemgetter(k))[0] for k in range(len(draws.values))))
 
 
-_NETS, _CODES, _FEW = _cases(lambda v, h, scale: _dbn(v, h, scale=scale)), _coders(), _coders(few=True)
+def _call_sampled(adapter: Any, case: Case, rng: Any) -> Blocks:
+    x = case.given["x"]
+    relative = numbers(adapter.log_sampled_pass(case.theta, x, rng=rng)) - _log_sum(case.theta, x)
+    return {"mean of P(x | h) over its sum": np.exp(relative)}
 
-TABLE: dict[str, Quantity] = {
-    q.name: q
-    for q in (
-        Quantity("data_incorporation", MISTAKES, _call_tables, _exact_tables, _tables()),
-        Quantity("mixture_log_likelihood", MISTAKES, _call_mixture, _exact_mixture, _cases(_mixture)),
-        value("two_layer_log_likelihood", MISTAKES, lambda t, x: log_likelihood(net(t), x), "x", _NETS),
-        value("dbn_bound", MISTAKES, bound_log_likelihood, "x", _NETS),
-        value(
-            "deep_log_joint",
-            MISTAKES,
-            lambda t, layers: dbn.log_joint(t, *layers),
-            "layers",
-            _deep(layers=True),
-        ),
-        value("deep_log_likelihood", MISTAKES, lambda t, x: log_likelihood(net(t), x), "x", _deep()),
-        value("deep_bound", MISTAKES, bound_log_likelihood, "x", _deep()),
-        value("log_sum_pass", MISTAKES, lambda t, x: stacks.log_sum_pass(_untied(t), x), "x", _CODES),
-        value("log_mean_pass", MISTAKES, lambda t, x: stacks.log_mean_pass(_untied(t), x), "x", _CODES),
-        Quantity("log_sampled_pass", MISTAKES, _call_sampled, _exact_sampled, _FEW),
-        Quantity(
-            "autoencoder_criterion", MISTAKES, _call_criterion, _exact_criterion, _coders(weighted=True)
-        ),
-        _gradient("log_sum_pass_grad", stacks.log_sum_pass_grad, _CODES),
-        _gradient("log_mean_pass_grad", stacks.log_mean_pass_grad, _CODES),
-        _gradient("log_sampled_pass_grad", _mean_sampled_grad, _FEW, rng=True),
-        _gradient("autoencoder_criterion_grad", _criterion_grad, _coders(weighted=True)),
-    )
-}
+
+def _exact_sampled(case: Case, _: Declares) -> Blocks:
+    return {"mean of P(x | h) over its sum": np.ones(len(case.given["x"]))}
+
+
+_NETS, _CODES, _FEW = _cases(lambda v, h, scale: _dbn(v, h, scale=scale)), _coders(), _coders(few=True)
+_WEIGHTED, _log_sum = _coders(weighted=True), _untied(stacks.log_sum_pass)
+
+LATENT = table(
+    MISTAKES,
+    value("data_incorporation", _incorporated, _tables(), spread=True),
+    value("mixture_log_likelihood", _mixed, _cases(_mixture), spread=True),
+)
+NETS = table(
+    MISTAKES,
+    value("two_layer_log_likelihood", _log_likelihood, _NETS),
+    value("dbn_bound", bound_log_likelihood, _NETS),
+    value("deep_log_joint", lambda theta, layers: dbn.log_joint(theta, *layers), _deep(layers=True)),
+    value("deep_log_likelihood", _log_likelihood, _deep()),
+    value("deep_bound", bound_log_likelihood, _deep()),
+)
+CODERS = table(
+    MISTAKES,
+    value("log_sum_pass", _log_sum, _CODES),
+    value("log_mean_pass", _untied(stacks.log_mean_pass), _CODES),
+    Quantity("log_sampled_pass", _call_sampled, _exact_sampled, _FEW),
+    value("autoencoder_criterion", _untied(_criterion), _WEIGHTED, reduced=True),
+    value("log_sum_pass_grad", _untied(stacks.log_sum_pass_grad), _CODES, gradient=True),
+    value("log_mean_pass_grad", _untied(stacks.log_mean_pass_grad), _CODES, gradient=True),
+    value("log_sampled_pass_grad", _untied(_mean_sampled_grad), _FEW, gradient=True, rng=True),
+    value("autoencoder_criterion_grad", _untied(_criterion_grad), _WEIGHTED, gradient=True),
+)
+TABLE = {**LATENT, **NETS, **CODERS}

@@ -19,7 +19,7 @@ from ...reference.boltzmann.likelihood import log_likelihood, log_likelihood_gra
 from ...reference.boltzmann.partition import log_partition
 from ...reference.boltzmann.rbm import RBM, data_statistics, energy, free_energy, mean_hidden, mean_visible
 from ...reference.states import binary_states, state_index
-from .cases import Array, Blocks, Case, Quantity, Unfit, by_name, numbers, value
+from .cases import Array, Blocks, Case, Quantity, Unfit, by_name, in_all, numbers, table, value
 from .protocol import Declares
 from .rbm_mistakes import MISTAKES
 
@@ -158,8 +158,8 @@ def _call_log_partition(adapter: Any, case: Case, rng: Any) -> Blocks:
     return {"": value}
 
 
-def _call_grad(adapter: Any, case: Case, rng: Any) -> Blocks:
-    return by_name(case.theta, adapter.log_likelihood_grad(case.theta, case.given["v"]))
+def _exact_log_partition(case: Case, _: Declares) -> Blocks:
+    return {"": log_partition(case.theta)}
 
 
 def _call_cd(adapter: Any, case: Case, rng: Any) -> Blocks:
@@ -179,19 +179,11 @@ def _chain_law(product: Array, not_binary: int = 0) -> Blocks:
     return {"chain entries neither 0 nor 1": not_binary, "chains afterwards, mean product of units": product}
 
 
-def _reduced(update: RBM, case: Case, declares: Declares) -> Blocks:
-    scale = len(case.given["v"]) if declares.reduction == "sum" else 1
-    return {name: scale * x for name, x in by_name(update, update).items()}
-
-
-def _exact_grad(case: Case, declares: Declares) -> Blocks:
-    return _reduced(log_likelihood_grad(case.theta, case.given["v"]), case, declares)
-
-
 def _exact_cd(case: Case, declares: Declares) -> Blocks:
     variant = DOCUMENT._replace(negative_visible=declares.negative_visible)
     v = case.given["v"]
-    return _reduced(expected_pcd_step(case.theta, v, v, k=case.given["k"], variant=variant), case, declares)
+    update = expected_pcd_step(case.theta, v, v, k=case.given["k"], variant=variant)
+    return in_all(by_name(case.theta, update), case, declares)
 
 
 def _exact_pcd(case: Case, declares: Declares) -> Blocks:
@@ -215,7 +207,11 @@ def _exact_pcd(case: Case, declares: Declares) -> Blocks:
     model = RBM(x.T @ (weight[:, None] * h), weight @ x, weight @ h)
     update = RBM(*(d - m for d, m in zip(data_statistics(theta, v), model, strict=True)))
     carried = np.array(after) @ moments(_all(len(theta.c if hidden else theta.b)))
-    return {**_reduced(update, case, declares), **_chain_law(carried)}
+    return {**in_all(by_name(theta, update), case, declares), **_chain_law(carried)}
+
+
+def _log_likelihood(case: Case) -> Array:
+    return log_likelihood(case.theta, case.given["v"])
 
 
 def _log_ratio(case: Case) -> Array:
@@ -316,7 +312,7 @@ def _annealed(name: str, block: str, log_of: Callable[[Case], Any], *, rows: boo
         count = case.given["chains"] if name == "ais_log_weights" else np.shape(log_of(case))
         return {block: np.ones(count)}
 
-    return Quantity(name, MISTAKES, call, exact, _ais_cases(rows=rows))
+    return Quantity(name, call, exact, _ais_cases(rows=rows))
 
 
 def _drawn(name: str, given: str, mean: Callable[..., Any], sizes: Any) -> Quantity:
@@ -328,47 +324,28 @@ def _drawn(name: str, given: str, mean: Callable[..., Any], sizes: Any) -> Quant
     def exact(case: Case, _: Declares) -> Blocks:
         return _independent(mean(case.theta, case.given[given]))
 
-    return Quantity(name, MISTAKES, call, exact, _draw_cases(given, sizes), bound=1.0)
+    return Quantity(name, call, exact, _draw_cases(given, sizes), bound=1.0)
 
 
 _AT_V, _AT_H = _value_cases(_visible), _value_cases(_hidden)
+_AT_FEW = tuple(replace(c, given={"v": c.given["v"][1:4]}) for c in _AT_V)
 
-TABLE: dict[str, Quantity] = {
-    q.name: q
-    for q in (
-        value("energy", MISTAKES, energy, "v h", _value_cases(_pairs), offset=True),
-        value("free_energy", MISTAKES, free_energy, "v", _AT_V, offset=True),
-        value("mean_hidden", MISTAKES, mean_hidden, "v", _AT_V),
-        value("mean_visible", MISTAKES, mean_visible, "h", _AT_H),
-        _drawn("sample_hidden", "v", mean_hidden, ((2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2))),
-        _drawn("sample_visible", "h", mean_visible, ((1, 2, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2))),
-        Quantity("gibbs_step", MISTAKES, _call_gibbs, _exact_gibbs, _gibbs_cases(), bound=1.0),
-        Quantity(
-            "log_partition",
-            MISTAKES,
-            _call_log_partition,
-            lambda case, _: {"": log_partition(case.theta)},
-            _value_cases(lambda _: {}),
-        ),
-        value("log_likelihood", MISTAKES, log_likelihood, "v", _AT_V),
-        Quantity("log_likelihood_grad", MISTAKES, _call_grad, _exact_grad, _batch_cases()),
-        value(
-            "pseudo_log_likelihood",
-            MISTAKES,
-            pseudo_log_likelihood,
-            "v",
-            tuple(replace(c, given={"v": c.given["v"][1:4]}) for c in _AT_V),
-            rng=True,
-        ),
-        Quantity("cd_update", MISTAKES, _call_cd, _exact_cd, _cd_cases(), bound=1.0),
-        Quantity("pcd_update", MISTAKES, _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
-        _annealed("ais_log_weights", "mean weight Z_base / Z", _log_ratio),
-        _annealed("ais_log_partition", "mean estimate / Z", lambda case: log_partition(case.theta)),
-        _annealed(
-            "ais_log_likelihood",
-            "mean of p(v) / estimate",
-            lambda case: log_likelihood(case.theta, case.given["v"]),
-            rows=True,
-        ),
-    )
-}
+TABLE = table(
+    MISTAKES,
+    value("energy", energy, _value_cases(_pairs), offset=True),
+    value("free_energy", free_energy, _AT_V, offset=True),
+    value("mean_hidden", mean_hidden, _AT_V),
+    value("mean_visible", mean_visible, _AT_H),
+    _drawn("sample_hidden", "v", mean_hidden, ((2, 1, 1), (1, 2, 1), (2, 2, 1), (3, 2, 2))),
+    _drawn("sample_visible", "h", mean_visible, ((1, 2, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2))),
+    Quantity("gibbs_step", _call_gibbs, _exact_gibbs, _gibbs_cases(), bound=1.0),
+    Quantity("log_partition", _call_log_partition, _exact_log_partition, _value_cases(lambda _: {})),
+    value("log_likelihood", log_likelihood, _AT_V),
+    value("log_likelihood_grad", log_likelihood_grad, _batch_cases(), gradient=True),
+    value("pseudo_log_likelihood", pseudo_log_likelihood, _AT_FEW, rng=True),
+    Quantity("cd_update", _call_cd, _exact_cd, _cd_cases(), bound=1.0),
+    Quantity("pcd_update", _call_pcd, _exact_pcd, _pcd_cases(), bound=1.0),
+    _annealed("ais_log_weights", "mean weight Z_base / Z", _log_ratio),
+    _annealed("ais_log_partition", "mean estimate / Z", lambda case: log_partition(case.theta)),
+    _annealed("ais_log_likelihood", "mean of p(v) / estimate", _log_likelihood, rows=True),
+)

@@ -263,3 +263,18 @@ def test_options_name_what_is_unusual(tmp_path: Path) -> None:
     kind = load(_file(tmp_path, body))
     report = audit(adapt(kind, options={"energy": "cost"}, declares={}))
     assert report.right == ["energy"]
+
+
+def test_the_manuals_example_prints_what_the_manual_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = (ROOT / "docs" / "audit.md").read_text("utf-8").split("```")
+    at = next(k for k, block in enumerate(blocks) if "class Audited" in block)
+    code = blocks[at].removeprefix("python\n")
+    monkeypatch.chdir(tmp_path)
+    Path("coder.py").write_text(code, "utf-8")
+    assert _run("coder.py:Audited") == 1
+    printed = [line.rstrip() for line in capsys.readouterr().out.rstrip().splitlines()]
+    assert printed == blocks[at + 2].strip().splitlines()
+    Path("coder.py").write_text(code.replace("(x - y) * y * (1 - y)", "x - y"), "utf-8")
+    assert _run("coder.py:Audited") == 0
