@@ -62,18 +62,21 @@ def print_explanation(console: Console, known: Mapping[str, Any], outcomes: Mapp
     console.print(f"[bold]{known['id']}[/]  {known['kind']}, {escape(known['where'])}")
     console.print(escape(known["document"]), style="dim")
     console.print(f"\n{escape(known['says'])}\n")
-    told = known["evidence"].removeprefix(known["status"])  # some begin with it
-    told = f": {told}" if told == known["evidence"] else told
+    evidence = known["evidence"].partition("\n")[0]  # the rest is told where it was found
+    told = evidence.removeprefix(known["status"])  # some begin with it
+    told = f": {told}" if told == evidence else told
     console.print(f"status       {styled(known['status'])}{escape(told)}")
     console.print(f"last result  {known['last_result']}")
     for check in known["checks"]:
         console.print(f"\n[bold]check {check['name']}[/]  {check['where']}")
         console.print(escape(check["says"]) or "(no description)")
-        console.print(f"if it passes, the statement {check['evidence']}")
+        console.print(escape(f"if it passes: {check['evidence']}"))
         for name, where in check["implementation"].items():
             console.print(f"  computed by {name}  {where}")
         for mistake, result in check["mutants"].items():
             console.print(f"  mutant: {escape(mistake)}  [dim]{escape(result)}[/]")
         print_outcome(console, outcomes[check["name"]], check["correction"])
+        if found := outcomes[check["name"]].found.get(known["id"]):
+            console.print(escape(f"  {found}".replace("\n", "\n    ")))
     if known["figure"]:
         console.print(f"\na picture: exactgen explain {known['id']} --figure FILE.png", style="dim")

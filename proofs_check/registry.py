@@ -105,7 +105,7 @@ class Evidence:
             "rate": f"holds at rate {self.detail}",
             "statistically": f"holds statistically, error probability <= {self.detail}",
             "definition": "definition",
-            "judged": "is judged by what its experiment, run again, tells of its claims",
+            "judged": "judged by what its experiment, run again, tells of its claims",
         }
         return words.get(self.kind) or f"{self.kind} {self.detail}".strip()
 

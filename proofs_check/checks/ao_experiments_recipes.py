@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ...backends.streams import HostStream
 from ...reference.directed.dbn_training import train_machine
 from ...reference.layerwise import stacks
-from ..registry import EXACTLY, Disagreement, Implementation, agree, check, ensure
-from ..reproduce import judging, models
+from ..registry import EXACTLY, Disagreement, Implementation, agree, check
+from ..reproduce import models
 
 Numbers: TypeAlias = NDArray[Any]
 
@@ -323,85 +323,3 @@ def rich_inference_by_the_recipe(impl: Implementation, case: int) -> None:
     vanilla, _ = training(impl, "ae", case)
     wider, _ = training(impl, "aeri", case, inference=9)
     agree([vanilla.parameters, wider.parameters], [model.parameters] * 2, "parameters of the same class")
-
-
-# --- the depth test ---------------------------------------------------------------------------------------
-
-
-def at_sizes(lift: float, larger: str) -> dict[str, Any]:
-    """Return models of which stacks are better by ``lift`` at any size; the ``larger`` kind is larger."""
-    found: dict[str, Any] = {"srbm": [], "rbm": []}
-    for kind, models_ in found.items():
-        for k in range(60):
-            size = 210 + 25 * k + (250 if kind == larger else 0)
-            score = size / 20 + (k * 7 % 11) / 11 + (lift if kind == "srbm" else 0.0)
-            models_.append({"parameters": size, "valid": score, "train": -score})
-    return found
-
-
-def coarse(name: str) -> Any:
-    """Return a judgement that does not look at sizes."""
-
-    def judge(*arguments: Any) -> Any:
-        with patch.object(judging, "_BINS", np.array([0.0, 1e9])):
-            return getattr(judging, name)(*arguments)
-
-    return judge
-
-
-def instead(name: str, other: str) -> dict[str, Any]:
-    """Return measures of which one stands for another."""
-
-    def measure(*arguments: Any) -> Any:
-        found = models.measure(*arguments)
-        return {**found, name: found[other]}
-
-    return {"measure": measure}
-
-
-@check(
-    "AO.alg2",
-    of=(models, judging),
-    cases=SEEDS,
-    evidence=EXACTLY,
-    mutants={
-        **OF_CD,
-        "size ignored": {name: coarse(name) for name in ("best_is_better", "typical_is_better")},
-        "the bound for the log-likelihood": instead("valid", "bound_valid"),
-        "training rows for validation rows": instead("valid", "train"),
-        "hidden biases of a stack's lower machine counted": wrong(
-            parameter_count=lambda net: stacks.parameter_count(net) + 3 * (len(net) - 1)
-        ),
-        "shallow is deep": {
-            "best_is_better": lambda found, a, b: judging.best_is_better(found, b, a),
-        },
-    },
-)
-def depth_test_by_the_recipe(impl: Implementation, case: int) -> None:
-    """Single machines and stacks by CD-1, exact log-likelihoods of other rows, compared at equal size.
-
-    The likelihoods are summed over all states here.  "Consistently outperform" are two statistics: the best
-    of each size, and pairs of a size; stacks that are better only because they are larger do not count.
-    """
-    train, valid = rows(case)
-    h = states(SIZES["hidden"])
-    for kind in ("rbm", "srbm"):
-        model, tape = training(impl, kind, case)
-        W, b, c = machine(tape, train, SIZES["hidden"])
-        if kind == "rbm":
-            law = law_of_visible(W.T, c, b)
-            agree(model.parameters, V * 3 + V + 3, "parameters of a single machine")
-        else:
-            law = law_of_visible(*machine(tape, squash(train @ W + c), SIZES["hidden2"]))
-            agree(model.parameters, GENERATIVE, "parameters of a stack")
-        p = squash(h @ W.T + b)
-        found = impl.measure(model, train, valid, HostStream(0))
-        for name, x in (("train", train), ("valid", valid)):
-            bits = np.where(x[:, None] == 1, p, 1 - p)  # row, state of h, pixel
-            likelihood = np.prod(bits, axis=2) @ law
-            agree(found[name], np.mean(np.log(likelihood)), f"log-likelihood, {name}, of {kind}", rtol=1e-9)
-    for judge in (impl.best_is_better, impl.typical_is_better):
-        for larger in ("srbm", "rbm"):
-            for lift, verdict in ((5.0, "confirmed"), (-5.0, "contradicted")):
-                said = judge(at_sizes(lift, larger), "srbm", "rbm")[0]
-                ensure(said == verdict, f"stacks are deep, better by {lift}", expected=verdict, actual=said)

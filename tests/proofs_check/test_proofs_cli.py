@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import referencing
 from exactgen.proofs_check import checks, cli, registry, results, runner
-from exactgen.proofs_check.registry import agree
+from exactgen.proofs_check.registry import JUDGED, agree, judged
 
 
 def schema(name: str) -> jsonschema.Draft202012Validator:
@@ -37,7 +37,7 @@ def schema(name: str) -> jsonschema.Draft202012Validator:
 def run(
     make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
-    """Return what runs the command line on a registry of four checks: (exit status, stdout, stderr)."""
+    """Return what runs the command line on a registry of five checks: (exit status, stdout, stderr)."""
 
     def refuted(impl, x):
         make_sure(impl, x)
@@ -56,7 +56,15 @@ def run(
 
         mnist()
 
+    def experiment(impl, x):
+        make_sure(impl, x)
+        return {
+            "AO.exp1": judged(["confirmed", "undecided"], "by 9 models\ntea  undecided  this beats that"),
+            "AO.fig5": judged(["contradicted"], "by 9 models\ntea  contradicted  that beats this"),
+        }
+
     monkeypatch.delenv("EXACTGEN_DATA", raising=False)
+    make(experiment, "AO.exp1", "AO.fig5", evidence=JUDGED, cases=[np.ones(3)])
     make(make_sure, "BA.eq1", "BA.eq3")
     make(refuted, "BA.eq2", printed=printed, correction="its odd part is x/2")
     make(wrong, "AO.prop7")
@@ -98,6 +106,24 @@ def test_an_open_statement_is_not_called_verified(run):
     assert "holds" not in out
 
 
+def test_an_experiment_that_does_not_confirm_its_claims_is_no_failure_but_told(run):
+    code, out, _ = run("verify", "AO.exp1", "AO.fig5", "--teeth", "--json", "found.json")
+    assert code == 0
+    assert "AO.exp1       undecided by 9 models\n" in out
+    assert "AO.fig5       not reproduced by 9 models\n" in out
+    assert "1 undecided  1 not reproduced" in out
+    found = json.loads(Path("found.json").read_text())
+    schema("verify").validate(found)
+    assert found["summary"] == {"undecided": 1, "not reproduced": 1}
+    assert found["statements"][0]["evidence"].startswith("not reproduced by 9 models\ntea")
+    code, out, _ = run("explain", "AO.fig5", "--json", "told.json")
+    assert code == 0
+    assert "status       not reproduced by 9 models\n" in out
+    assert "tea  contradicted  that beats this" in out
+    assert "this beats that" not in out
+    schema("explain").validate(json.loads(Path("told.json").read_text()))
+
+
 def test_a_surviving_mutant_fails_the_run(run):
     registry.REGISTRY.pop("wrong")
     toothless = registry.check(
@@ -137,7 +163,7 @@ def test_verify_json_on_standard_output_is_clean_and_valid(run):
     assert status["BA.eq2"] == "fails as printed"
     assert status["AO.prop7"] == "failed"
     assert status["SH.sec2.5a"] == "skipped"
-    assert found["summary"]["open"] == 155 + 111 + 187 - 5
+    assert found["summary"]["open"] == 155 + 111 + 187 - 7
     assert "AO.prop7" in err, "the table goes to standard error"
 
 
@@ -154,6 +180,18 @@ def test_coverage_json_lists_every_statement(run, monkeypatch):
     monkeypatch.setattr(cli, "_run", lambda names, options: again.extend(names) or {})
     assert run("coverage")[0] == 1
     assert again == ["needy"]
+
+
+def test_coverage_of_names_counts_them_alone_and_says_which_is_which(run):
+    code, out, _ = run("coverage", "AO.exp", "BA.eq2", "BA.eq1")
+    assert code == 0
+    assert "undecided: AO.exp1\n" in out
+    assert "fails as printed: BA.eq2\n" in out
+    assert "open: AO.exp2, AO.exp3, AO.exp4, AO.exp5, AO.exp6, AO.exp7\n" in out
+    assert "SH" not in out
+    code, out, _ = run("coverage", "AO.exp", "--json")
+    assert [entry["id"] for entry in json.loads(out)] == [f"AO.exp{k}" for k in range(1, 8)]
+    assert "AO.exp1" not in run("coverage")[1]
 
 
 def test_explain_tells_and_its_json_is_valid(run):
@@ -188,7 +226,7 @@ def test_a_statement_without_check_is_explained(run):
 def test_junit_counts_and_names_the_checks(run):
     assert run("verify", "AO", "BA", "SH", "--junit", "report.xml")[0] == 1
     suite = ElementTree.parse("report.xml").getroot()[0]
-    assert [suite.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["4", "1", "0", "1"]
+    assert [suite.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["5", "1", "0", "1"]
     cases = {case.get("name"): [child.tag for child in case] for case in suite}
     assert cases["BA.eq1+BA.eq3-make_sure"] == []
     assert cases["AO.prop7-wrong"] == ["failure"]
@@ -210,6 +248,7 @@ def test_junit_counts_and_names_the_checks(run):
         (("verify", "--json", "nowhere/a.json"), "nowhere/a.json cannot be written"),
         (("verify", "--junit", "."), "cannot be written"),
         (("coverage", "--data-dir", "nowhere"), "nowhere is not a folder"),
+        (("coverage", "AO", "BA.porp"), "no statement 'BA.porp'"),
     ],
 )
 def test_bad_usage_is_status_2_and_named(run, arguments, words, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from exactgen.backends.arrays import load_backend
 from exactgen.data.sources import MissingDataError
 from exactgen.proofs_check import registry, runner
-from exactgen.proofs_check.registry import Implementation, agree, statistically
+from exactgen.proofs_check.registry import EXACTLY, JUDGED, Implementation, agree, judged, statistically
 from exactgen.proofs_check.runner import Options, Outcome, run_check, teeth
 from exactgen.reference import numerics
 from hypothesis import assume
@@ -35,8 +36,18 @@ def wrong_above_two(impl, x):
         ({"printed": passes}, "belong together"),
         ({"correction": "the right form"}, "belong together"),
         ({"evidence": statistically(1e-12)}, "fixed cases"),
+        ({"evidence": JUDGED}, "one fixed case"),
+        ({"evidence": JUDGED, "cases": [1, 2]}, "one fixed case"),
     ],
-    ids=["no mutants", "mutant of nothing", "no correction", "no printed form", "statistics on a search"],
+    ids=[
+        "no mutants",
+        "mutant of nothing",
+        "no correction",
+        "no printed form",
+        "statistics on a search",
+        "evidence of a search",
+        "evidence of two cases",
+    ],
 )
 def test_a_check_that_proves_nothing_is_refused(make, changes, words):
     with pytest.raises(ValueError, match=words):
@@ -139,6 +150,35 @@ def test_fixed_cases_all_run_in_order(make):
 @pytest.mark.parametrize(("options", "ran"), [(Options(quick=True), 8), (Options(examples=3, quick=True), 3)])
 def test_fewer_examples_on_request(make, options, ran):
     assert run_check(make(examples=40), options).examples == ran
+
+
+# --- checks that judge an experiment -----------------------------------------------------------------------
+
+UNDECIDED = judged(["undecided"], "by 9 models\ntea  undecided  this beats that")
+
+
+def judging(impl, x):
+    passes(impl, x)
+    return {"BA.eq1": UNDECIDED}
+
+
+def test_a_check_of_an_experiment_says_how_far_it_was_found_again(make):
+    outcome = run_check(make(judging, evidence=JUDGED, cases=[np.zeros(3)]), Options())
+    assert (outcome.result, outcome.found) == ("passed", {"BA.eq1": UNDECIDED})
+    assert Outcome.from_json(json.loads(json.dumps(outcome.as_json()))) == outcome
+
+
+def test_a_check_of_an_experiment_without_a_verdict_is_an_error(make):
+    check = make(judging, "BA.eq1", "BA.eq2", evidence=JUDGED, cases=[np.zeros(3)])
+    outcome = run_check(check, Options())
+    assert outcome.result == "error"
+    assert outcome.what == "evidence of ['BA.eq1'], not of ['BA.eq1', 'BA.eq2']"
+    silent = make(passes, evidence=JUDGED, cases=[np.zeros(3)])
+    assert run_check(silent, Options()).result == "error"
+
+
+def test_other_checks_have_the_evidence_that_they_registered(make):
+    assert run_check(make(judging, evidence=EXACTLY, cases=[np.zeros(3)]), Options()).found == {}
 
 
 # --- teeth and printed forms -------------------------------------------------------------------------------
@@ -260,8 +300,6 @@ def test_checks_run_on_other_backends(make, backend):
 
 
 def test_outcomes_survive_json(make):
-    import json
-
     def printed(impl, x):
         agree(impl.softplus(x), x, "softplus(x) = x")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import product
 from math import comb, log
 from pathlib import Path
@@ -12,7 +13,7 @@ import exactgen
 import numpy as np
 import pytest
 from exactgen.backends.streams import HostStream
-from exactgen.proofs_check import cli
+from exactgen.proofs_check import cli, ledger
 from exactgen.proofs_check.reproduce import claims, command, judging, kept, models, pictures
 from exactgen.proofs_check.reproduce.models import Trained, measure, plan
 from exactgen.reference.directed.layers import Sigmoid
@@ -199,6 +200,28 @@ def test_the_nearer_estimate_is_judged_by_the_exact_sign_test() -> None:
     assert judging.is_nearer(models_[:9], "far", "near", "v")[0] == "contradicted"
 
 
+def test_nearness_and_a_gap_of_a_size_are_shares() -> None:
+    gaps = [2.0, 1.0, 0.9, -0.9, -1.0, -2.0]
+    models_ = [{"valid": -3.0, "bound": -3.0 + gap} for gap in gaps]
+    assert judging.lies_above(models_, "bound", "valid", share=0.5, by=1.0)[1]["above"] == 2
+    assert judging.lies_near(models_, "bound", "valid", within=1.0, share=0.5)[1]["near"] == 2
+    assert judging.lies_near(models_[2:4] * 4, "bound", "valid", within=1.0, share=0.5)[0] == "confirmed"
+    assert judging.lies_near(models_[:2] * 4, "bound", "valid", within=1.0, share=0.5)[0] == "contradicted"
+
+
+def test_models_below_their_bound_are_compared_with_the_others() -> None:
+    def models_(lower: float) -> Any:
+        bad = [{"train": -9.0 - k - lower, "bound": -9.5 - k - lower} for k in range(8)]
+        return bad + [{"train": -9.0 - k, "bound": -8.0 - k} for k in range(8)]
+
+    assert judging.worse_where_below(models_(20.0), "bound", "train")[0] == "confirmed"
+    assert judging.worse_where_below(models_(-20.0), "bound", "train")[0] == "contradicted"
+    verdict, evidence = judging.worse_where_below(models_(0.0), "bound", "train")
+    assert (verdict, evidence["below"], evidence["won_minus_lost"]) == ("undecided", 8, 0)
+    for all_or_none in (models_(1.0)[:8], models_(1.0)[8:]):
+        assert judging.worse_where_below(all_or_none, "bound", "train")[0] == "undecided"
+
+
 def test_a_wider_gap_is_found_and_a_violated_bound_named() -> None:
     wide = some(30, 1, train=lambda size, e: e, bound_train=lambda size, e: e + 5 + abs(e))
     narrow = some(30, 2, train=lambda size, e: e, bound_train=lambda size, e: e + abs(e))
@@ -237,8 +260,9 @@ def test_the_command_trains_judges_draws_and_does_not_train_again(
     call = ["reproduce", "AO.exp1", "AO.fig8", "AO.fig4", "AO.tab1", "--models", "3", "--out", str(tmp_path)]
     assert cli.main(call) == 0
     shown = capsys.readouterr().out
-    assert "AO.exp1" in shown
-    assert "AO.exp2" in shown
+    assert "AO.exp1       tea     undecided     the best stacked RBM beats the best single RBM" in shown
+    assert re.search(r"^AO\.fig8 +(undecided|not reproduced) by 3 models a class", shown, re.MULTILINE)
+    assert "AO.exp2       undecided" not in shown.split("\n\n")[-1], "asked of one figure of it"
     assert "LogUniform" in shown
     figures = {path.name for path in tmp_path.glob("*.png")}
     assert figures == {"AO.fig3.png", "AO.fig4.png", "AO.fig5.png", "AO.fig8.png"}
@@ -303,6 +327,57 @@ def test_bad_usage_is_told_and_nothing_is_trained(
     assert cli.main(["reproduce", *call, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out" / "models").exists()
+
+
+# --- what statements tell of the experiments ---------------------------------------------------------------
+
+
+def told(name: str) -> list[tuple[str, str]]:
+    entry = kept.entries()[name]
+    of_kinds = {kind: kept.kept_models("tea", kind) for kind in models.KINDS}
+    baselines = {"uniform": -69.3, "bernoulli": -49.3, "perfect": -5.5}
+    found = []
+    for data in models.DATA:
+        found += [v for v in claims.verdicts(entry.experiment, data, of_kinds, baselines) if entry.tells(v)]
+    return [(v.data, v.says) for v in found]
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge by few rounds: what is judged is asked here, not how."""
+    monkeypatch.setattr(judging, "_ROUNDS", 2)
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_figure_tells_of_the_data_and_classes_that_it_shows() -> None:
+    assert {data for data, _ in told("AO.fig5")} == {"tea"}
+    assert {data for data, _ in told("AO.exp1")} == {"tea", "cmnist"}
+    assert not any("single RBM" in says for _, says in told("AO.fig8"))
+    assert any("single RBM" in says for _, says in told("AO.exp2"))
+    assert any("mostly beats" in says for _, says in told("AO.fig8"))
+    assert all("best" in says for _, says in told("AO.fig10")), "a Pareto front shows no others"
+    assert [says[-13:] for _, says in told("AO.fig12")] == [" stacked RBMs"]
+    assert len(told("AO.fig16")) == 2, "beside the stacked machines that it does not show"
+
+
+@pytest.mark.usefixtures("quickly")
+def test_bad_aeris_are_a_claim_of_the_text_not_of_the_experiment() -> None:
+    extra = {says for _, says in told("AO.sec3.3.3a")} - {says for _, says in told("AO.exp3")}
+    assert len(extra) == 2
+    assert all("AERI" in says for says in extra)
+
+
+def test_every_experiment_and_figure_of_the_ledger_has_an_entry() -> None:
+    known = ledger.load()
+    figures = {f"AO.fig{k}" for k in (3, 5, *range(8, 24))}
+    assert set(kept.entries()) == {*claims.EXPERIMENTS, *figures, "AO.sec3.3.3a"} <= set(known)
+
+
+def test_kept_tables_are_read_as_they_were_written() -> None:
+    rows_ = [{"kind": "ae", "hidden": 3, "train": -0.1 - 1e-17, "valid": float("-inf")}]
+    assert kept.read_table(kept.table(rows_)) == rows_
+    stored = (STORED / "tea-aeri.csv").read_text()
+    assert kept.table(kept.read_table(stored)) == stored
 
 
 # --- the stored results ------------------------------------------------------------------------------------
