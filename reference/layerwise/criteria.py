@@ -115,7 +115,8 @@ def sampled_bound(log_p: Array, *, weights: Array | None = None) -> Array:
     Shapes: log_p (n, n, K), log P(x | h) of datum x and draw k for datum x~; weights (n,) -> 0-d.
     Exactness: one estimate.   Cost: n n K likelihoods.
     """
-    return _sampled(log_p, weights) - math.log(log_p.shape[-1])
+    check_shape("log_p", log_p, None, None, None)
+    return _sampled(log_p, weights) - math.log(log_p.shape[2])
 
 
 def drawn_bound(layer: Sigmoid, x: Array, h: Array, *, weights: Array | None = None) -> Array:
@@ -151,7 +152,10 @@ def sampled_bound_printed(log_p: Array, log_q: Array, *, weights: Array | None =
     It agrees with the bound where q is deterministic and K = 1, and is no estimate of it otherwise.
     Shapes: log_p (n, n, K), log_q (n, K), log q(h | x~) of the draws; weights (n,) -> 0-d.
     """
+    array_namespace(log_p, log_q)
+    check_shape("log_p", log_p, None, None, None)
     check_shape("log_q", log_q, *log_p.shape[1:])
+    check_floating("log_q", log_q, like=log_p)
     return _sampled(log_p + log_q, weights)
 
 

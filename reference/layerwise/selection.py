@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_count, check_floating, check_shape
+from ..arguments import check_array, check_choice, check_count, check_floating, check_not_nan, check_shape
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.rbm import RBM
 from ..directed.layers import Sigmoid, law_of_means
@@ -123,8 +123,8 @@ def empirical_bound(lower: Lower, x: Array, *, weights: Array | None = None) -> 
     Their mean is [AO] eq. 34; with validation rows the validation bound of 3.3.3.
     Shapes: x (n, V) binary -> (n,).   Exactness: exact to rounding.   Cost: n 2^H.
     """
-    law = law_of_means(lower.means(x), data_law(x.shape[0], weights, like=x))
-    return log_mixture(likelihoods(lower.layer, x), law)
+    p = likelihoods(lower.layer, x)
+    return log_mixture(p, law_of_means(lower.means(x), data_law(x.shape[0], weights, like=x)))
 
 
 def another_layer(bounds: Array, values: Array, *, least: float, errors: float) -> bool:
@@ -135,8 +135,8 @@ def another_layer(bounds: Array, values: Array, *, least: float, errors: float) 
     Shapes: bounds and values (n,), of the same rows, at least two.
     """
     xp = array_namespace(bounds, values)
-    check_shape("bounds", bounds, None)
-    check_shape("values", values, *bounds.shape)
+    check_array("bounds", bounds, None)
+    check_array("values", values, *bounds.shape, like=bounds)
     check_count("the number of rows", bounds.shape[0], least=2)
     gain = bounds - values
     return float(xp.mean(gain)) > least + errors * sqrt(float(xp.var(gain, correction=1)) / gain.shape[0])
@@ -205,9 +205,10 @@ def pareto_front(parameters: Array, values: Array, *, dominance: str) -> Array:
     check_shape("values", values, None)
     check_shape("parameters", parameters, *values.shape)
     check_floating("values", values)
+    check_floating("parameters", parameters, like=values)
     check_choice("dominance", dominance, "printed", "standard")
-    if bool(xp.any(xp.isnan(values))):
-        raise ValueError("values must be numbers, got NaN")
+    check_not_nan("values", values)
+    check_not_nan("parameters", parameters)
     fewer, higher = parameters[:, None] < parameters, values[:, None] > values  # of row i than of column j
     if dominance == "printed":
         return ~xp.any(fewer & higher, axis=0)

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_floating, check_shape
+from ..arguments import check_choice, check_floating, check_probability, check_shape
 from ..boltzmann.rbm import RBM, check_rbm
 from ..directed.layers import Sigmoid, log_bits, log_conditional, log_conditional_table
 from ..directed.mixtures import data_law
@@ -56,6 +56,7 @@ def check_auto_encoder(theta: AutoEncoder) -> None:
         check_shape(f"layer {k}, W", layer.W, None, None)
         check_shape(f"layer {k}, b", layer.b, layer.W.shape[1])
         check_floating(f"layer {k}, b", layer.b, like=layers[0].W)
+    for k, layer in enumerate(layers):
         if layer.W.shape[0] != layers[k - 1].W.shape[1]:  # the first takes x, which the last one gives
             raise ValueError(
                 f"layers must chain: layer {k} takes {layer.W.shape[0]} units, the one before gives "
@@ -143,7 +144,7 @@ def parts_grad(stack: Sequence[Encoder], grad: AutoEncoder) -> tuple[Encoder, ..
 
 
 def generative_net(theta: AutoEncoder) -> tuple[Sigmoid, ...]:
-    """Return P(x | h) as layers from the bottom, as ``directed.belief`` takes them; a top goes on them."""
+    """Return P(x | h) as layers from the bottom, unchecked, as ``directed.belief`` takes them below a top."""
     transpose = array_namespace(theta.generative[0].W).matrix_transpose
     return tuple(Sigmoid(transpose(layer.W), layer.b) for layer in reversed(theta.generative))
 
@@ -164,6 +165,7 @@ def inference_means(theta: AutoEncoder, x: Array) -> Array:
 
     Shapes: x (n, V) -> (n, H).   Exactness: exact.
     """
+    check_auto_encoder(theta)
     return sigmoid(_inference(theta, x)[-1])
 
 
@@ -387,4 +389,5 @@ def _backward(
 def _log_likelihood(x: Array, logits: Array) -> Array:
     """Return the sum of x a - softplus(a) over units: linear in x, so means are taken as they stand."""
     xp = array_namespace(x, logits)
+    check_probability("x", x)
     return xp.sum(x * logits - softplus(logits), axis=1)

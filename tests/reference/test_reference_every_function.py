@@ -43,7 +43,16 @@ from exactgen.reference.boltzmann import (
     trajectories,
 )
 from exactgen.reference.chains import kernels
-from exactgen.reference.layerwise import stacks
+from exactgen.reference.directed import (
+    belief,
+    dbn,
+    dbn_bound,
+    dbn_training,
+    layers,
+    mixtures,
+    updown,
+)
+from exactgen.reference.layerwise import criteria, incorporation, marginal, selection, stacks
 from exactgen.reference.training import fit as training
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -120,6 +129,39 @@ def moves(table: Any, scan: Any, grid: Any) -> Any:
 
 CUBE_STATES = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], dtype=float)
 LOGITS, X = normal(N, 3), normal(N)
+
+SIGMOID, OTHER = (layers.Sigmoid(normal(V, H), normal(V)) for _ in range(2))
+TOP = rbm.RBM(normal(H, 4), normal(H), normal(4))
+NET = (SIGMOID, layers.Table(np.log(law(1, 2**H)).T))
+DEEP = dbn.DBN((SIGMOID,), (layers.Sigmoid(normal(H, V), normal(H)),), TOP)
+TABLE = np.log(law(N, 4))
+LIKELIHOODS = mixtures.likelihoods(SIGMOID, VISIBLE)
+BEST = marginal.best_marginal(LIKELIHOODS, tolerance=1e-6)
+BEST = BEST._replace(log_likelihood=np.asarray(BEST.log_likelihood))
+ENCODER = stacks.AutoEncoder(LAYERS[:1], LAYERS[1:])
+NEXT = stacks.AutoEncoder(
+    (networks.Dense(normal(2, 4), normal(4)),), (networks.Dense(normal(4, 2), normal(2)),)
+)
+LOWER = selection.Lower(SIGMOID, lambda x: 0.3 + 0 * x[:, :H])
+BRIEFLY = {
+    "k": 1,
+    "optimizer": optimizers.sgd(0.1),
+    "batch_size": 2,
+    "epochs": 1,
+    "seed": 1,
+    "stream_of": HostStream,
+}
+
+
+def one_epoch(machine: rbm.RBM, rows: Any, level: int) -> rbm.RBM:
+    return dbn_training.train_machine(machine, rows, **BRIEFLY)
+
+
+def grown(train: Any, valid: Any, lower: selection.Lower, upper: rbm.RBM, *, rng: Any) -> Any:
+    """One level of a growing model: ``grow`` takes functions too."""
+    options = {"depth": 1, "least": 99.0, "errors": 1.0, "rng": rng}
+    return selection.grow(train, valid, lowers=lambda _: [lower], uppers=lambda _: [upper], **options)[0][:3]
+
 
 CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     # boltzmann
@@ -305,10 +347,102 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     losses.ridge_hessian: ((REAL,), {"penalty": 0.5}),
     stacks.tied_grad: ((stacks.AutoEncoder(LAYERS[:1], LAYERS[1:]),), {}),
     losses.newton_step: ((normal(3), normal(3), np.diag([1.0, 2.0, 4.0])), {}),
+    # directed
+    layers.table_layer: ((law(H, 4).T,), {}),
+    layers.log_conditional_table: ((SIGMOID,), {}),
+    layers.log_conditional: ((SIGMOID, VISIBLE), {}),
+    layers.log_bits: ((VISIBLE, normal(M, V)), {}),
+    layers.law_below: ((SIGMOID, law(2**H)), {}),
+    layers.mean_below: ((SIGMOID, law(2**V)), {}),
+    layers.layer_grad: ((SIGMOID, law(2**V), law(2**H)), {}),
+    layers.law_of_means: ((law(N, H), law(N)), {}),
+    layers.logit_grad: ((normal(N, H), law(2**H)), {}),
+    layers.sample_below: ((SIGMOID, integers(2**H, N)), {}),
+    layers.state_numbers: ((SIGMOID, VISIBLE), {}),
+    layers.bits_of: ((integers(2**H, N), H), {"like": REAL}),
+    mixtures.likelihoods: ((SIGMOID, VISIBLE), {}),
+    mixtures.likelihoods_of_table: ((TABLE,), {}),
+    mixtures.columns: ((LIKELIHOODS, integers(2**H, 3)), {}),
+    mixtures.log_mixture: ((LIKELIHOODS, law(2**H)), {}),
+    mixtures.half_posteriors: ((LIKELIHOODS, law(2**H)), {}),
+    mixtures.mean_ratio: ((LIKELIHOODS, -law(N), law(N)), {}),
+    mixtures.mixture_grad: ((SIGMOID, VISIBLE, law(2**H)), {"weights": law(N)}),
+    mixtures.where_true: ((REAL[:, 0] > 0,), {}),
+    belief.law: ((NET,), {}),
+    belief.laws_above: ((NET,), {}),
+    belief.joint_law: ((NET,), {}),
+    belief.posterior: ((NET, VISIBLE), {}),
+    belief.compose: ((NET,), {}),
+    belief.log_likelihood: ((NET, VISIBLE), {}),
+    belief.log_likelihood_grad: ((NET, VISIBLE), {"weights": law(N)}),
+    belief.sample: ((NET,), {"samples": 4}),
+    dbn.stack: (([THETA, TOP],), {}),
+    dbn.upside_down: ((THETA,), {}),
+    dbn.net: ((DEEP,), {}),
+    dbn.log_joint: ((DEEP, VISIBLE, HIDDEN, bits(N, 4)), {}),
+    dbn.inputs: ((SIGMOID, HIDDEN), {}),
+    dbn.pass_up: ((DEEP, VISIBLE), {"how": "sample"}),
+    dbn.generate: ((DEEP, HIDDEN), {"steps": 2}),
+    dbn.reconstruct: ((DEEP, VISIBLE), {"steps": 2}),
+    dbn.generated_law: ((DEEP, law(2**H)), {"steps": 2}),
+    dbn_bound.log_prior: ((DEEP,), {}),
+    dbn_bound.log_joint_first: ((DEEP, VISIBLE), {}),
+    dbn_bound.recognise: ((DEEP, VISIBLE), {}),
+    dbn_bound.elbo: ((law(N, 3), normal(N, 3)), {}),
+    dbn_bound.elbo_by_entropy: ((law(N, 3), normal(N, 3)), {}),
+    dbn_bound.mean_log: ((law(N, 3), normal(3)), {}),
+    dbn_bound.entropy: ((law(N, 3),), {}),
+    dbn_bound.bound_log_likelihood: ((DEEP, VISIBLE), {}),
+    updown.updown_step: ((DEEP, VISIBLE), {"k": 2}),
+    updown.delta_rule: ((SIGMOID, VISIBLE, HIDDEN), {}),
+    updown.expected_updown_step: ((DEEP, VISIBLE), {"k": 2}),
+    updown.expected_delta_rule: ((SIGMOID, VISIBLE, bits(M, H), law(N * M).reshape(N, M)), {}),
+    dbn_training.next_target: ((THETA, VISIBLE), {"weights": law(N)}),
+    dbn_training.train_stack: (([THETA, TOP], VISIBLE), {"up": "sample", "train": one_epoch}),
+    dbn_training.train_machine: ((THETA, VISIBLE), {**BRIEFLY, "chains": CHAINS}),
+    # layerwise
+    incorporation.log_likelihood: ((LIKELIHOODS, law(2**H)), {"weights": law(N)}),
+    incorporation.inferred: ((LIKELIHOODS, law(2**H)), {}),
+    incorporation.incorporate: ((LIKELIHOODS, law(2**H)), {"weights": law(N)}),
+    incorporation.certify: ((LIKELIHOODS, law(2**H)), {"weights": law(N)}),
+    incorporation.expectation_maximisation: (
+        (LIKELIHOODS, law(2**H)),
+        {"weights": law(N), "tolerance": 0.0, "most_steps": 3},
+    ),
+    marginal.best_marginal: ((LIKELIHOODS,), {"weights": law(N), "tolerance": 1e-3}),
+    marginal.face_marginal: ((LIKELIHOODS, (0, 2)), {"weights": law(N), "tolerance": 1e-3}),
+    marginal.upper_bound_grad: ((SIGMOID, VISIBLE), {"weights": law(N), "tolerance": 1e-3}),
+    marginal.best_optimistic_layer: (([SIGMOID, OTHER], VISIBLE), {"weights": law(N), "tolerance": 1e-3}),
+    marginal.in_model_bound: ((LIKELIHOODS, law(3, 2**H)), {"weights": law(N)}),
+    criteria.aggregate: ((law(N, 3),), {"weights": law(N)}),
+    criteria.aggregate_logits: ((normal(N, H),), {"form": "bits", "weights": law(N)}),
+    criteria.criterion_grad: ((SIGMOID, VISIBLE, normal(N, H)), {"form": "bits", "weights": law(N)}),
+    criteria.loss_bounds: ((LIKELIHOODS, BEST, law(2**H)), {"weights": law(N)}),
+    criteria.sampled_bound: ((-np.abs(normal(N, N, 2)),), {"weights": law(N)}),
+    criteria.sampled_bound_printed: ((-np.abs(normal(N, N, 2)), -np.abs(normal(N, 2))), {"weights": law(N)}),
+    criteria.drawn_bound: ((SIGMOID, VISIBLE, bits(N, 2, H)), {"weights": law(N)}),
+    selection.draw: ((selection.TABLE_1["aeri"],), {"like": REAL}),
+    selection.empirical_bound: ((LOWER, VISIBLE), {"weights": law(N)}),
+    selection.another_layer: ((normal(N), normal(N)), {"least": 0.0, "errors": 1.0}),
+    selection.grow: ((VISIBLE, CHAINS, LOWER, THETA), {}),
+    selection.pareto_front: ((X, normal(N)), {"dominance": "standard"}),
+    stacks.initial: (((V, 4, H), (H, V)), {"deviation": 0.5, "like": REAL}),
+    stacks.untie: ((THETA,), {}),
+    stacks.join: (([ENCODER, NEXT],), {}),
+    stacks.generative_net: ((ENCODER,), {}),
+    stacks.inference_means: ((ENCODER, VISIBLE), {}),
+    stacks.log_mean_pass: ((ENCODER, VISIBLE), {}),
+    stacks.log_mean_pass_grad: ((ENCODER, VISIBLE), {}),
+    stacks.log_sampled_pass: ((ENCODER, VISIBLE), {}),
+    stacks.log_sampled_pass_grad: ((ENCODER, VISIBLE), {}),
+    stacks.log_sum_pass: ((ENCODER, VISIBLE), {}),
+    stacks.log_sum_pass_grad: ((ENCODER, VISIBLE), {}),
+    stacks.criterion: ((ENCODER, VISIBLE), {"weights": law(N)}),
 }
 STANDS_IN = {
     training.fit: fitted,
     kernels.kernel_matrix: moves,
+    selection.grow: grown,
     states.state_blocks: blocks,
     **dict.fromkeys(
         [
@@ -382,7 +516,8 @@ def test_single_precision_stays_single_and_near(function: Callable[..., Any]) ->
     def single(x: Any) -> Any:
         return x.astype("float32") if x.dtype.kind == "f" else x
 
-    random = {"rng", "stream"} & set(inspect.signature(function).parameters) or function is training.fit
+    random = {"rng", "stream"} & set(inspect.signature(function).parameters)
+    random = random or function in (training.fit, dbn_training.train_machine, marginal.best_optimistic_layer)
     expected = dict(arrays_in(("", call(function, *CALLS[function]))))
     for place, value in arrays_in(("", call(function, *map_arrays(single, CALLS[function])))):
         if function is not kernels.kernel_matrix and expected[place].dtype.kind == "f":
@@ -433,7 +568,10 @@ def test_no_public_function_is_missed() -> None:
 
 # --- bad input ---------------------------------------------------------------------------------------------
 
-UNCHECKED = {function for function in CALLS if "unchecked" in (function.__doc__ or "")} | {stacks.tied_grad}
+UNCHECKED = {function for function in CALLS if "unchecked" in (function.__doc__ or "")} | {
+    stacks.tied_grad,
+    stacks.join,
+}
 POINTWISE = {
     numerics.sigmoid,
     numerics.softplus,
@@ -442,7 +580,20 @@ POINTWISE = {
     numerics.log_mean_exp,
 }
 POINTWISE |= {numerics.x_log_y, laws.log_table, laws.gather, networks.activate, networks.activation_grad}
-LIKENESSES = {laws.empirical_law, states.binary_states, states.categorical_states, states.state_blocks}
+LIKENESSES = {
+    selection.draw,
+    stacks.initial,
+    laws.empirical_law,
+    states.binary_states,
+    states.categorical_states,
+    states.state_blocks,
+}
+UNREAD = {
+    annealing.log_partition_below: [(0, 0, 2)],
+    annealing.log_partition_above: [(0, 0, 2)],
+    stacks.inference_means: [(0, 0, 1, 0, 0), (0, 0, 1, 0, 1)],
+}
+MADE = (mixtures.Likelihoods, incorporation.Marginal)  # by functions that check; not to be made by hand
 STEPS = set(STANDS_IN) - {kernels.kernel_matrix, training.fit, states.state_blocks} | {training.begin}
 CHECKED = [function for function in CALLS if function not in UNCHECKED | STEPS]
 
@@ -450,8 +601,9 @@ CHECKED = [function for function in CALLS if function not in UNCHECKED | STEPS]
 def spoilt(function: Callable[..., Any], how: Callable[[Any], Any]) -> Iterator[tuple[Any, Any, str]]:
     """Yield the call with each of its floating arrays spoilt in turn."""
     for place, array in arrays_in(CALLS[function]):
-        unread = function in (annealing.log_partition_below, annealing.log_partition_above) and place[-1] == 2
-        if array.dtype.kind == "f" and not unread:
+        unread = place in UNREAD.get(function, ())
+        made = isinstance(CALLS[function][0][place[1]] if place[0] == 0 else None, MADE)
+        if array.dtype.kind == "f" and not unread and not made:
             arguments, options = replaced(CALLS[function], place, how(array))
             yield arguments, options, f"{name_of(function)} {place}"
 
@@ -490,8 +642,8 @@ def test_what_is_no_array_of_reals_is_refused(function: Callable[..., Any]) -> N
         if kind.endswith("numbers") and function in (*LIKENESSES, laws.gather):
             continue
         for arguments, options, where in spoilt(function, how):
-            if options.get("weights", ...) is None:
-                continue  # no weights are equal weights
+            if any(options.get(name, ...) is None for name in ("weights", "chains")):
+                continue  # no weights are equal weights, and PCD without chains is CD
             with pytest.raises((ValueError, TypeError)) as caught:
                 call(function, arguments, options)
             assert is_ours(caught), f"{where}: {kind}"
