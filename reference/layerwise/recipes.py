@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ...backends.arrays import Array
+from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_count, check_number, check_probability
+from ..arguments import check_choice, check_count, check_number, check_probability, check_shape
 from ..boltzmann.rbm import RBM
 from ..directed.dbn_training import Train as TrainTop
 from ..directed.layers import Layer, Net
@@ -81,6 +81,7 @@ def train_encoder(
     Shapes: rows (n, V) in [0, 1] -> the type of ``theta``.
     """
     check_choice("visit", visit, "mean", "sample")
+    check_shape("rows", rows, None, None)
     check_probability("rows", rows)
     ascend = reconstruction_step(hidden)
 
@@ -101,6 +102,7 @@ def train_encoders(
     Shapes: data (n, V).
     """
     check_choice("up", up, "sample", "mean")
+    check_shape("data", data, None, None)
     if not starts:
         raise ValueError("starts must hold at least one encoder, got none")
     stream, encoders = as_stream(rng, like=data), list[Encoder]()
@@ -179,6 +181,7 @@ def train_optimistic_layer(
     Exactness: a local maximum of :math:`U_D`; its value there is certified, whether it is the largest is not.
     Raises: ValueError where a datum of positive weight is impossible given every h.
     """
+    array_namespace(x, *layer)
     check_count("steps", steps, least=0)
     check_number("tolerance", tolerance, least=0)
 
