@@ -14,8 +14,8 @@ import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
 from .engine import TABLE
-from .plain import PlainAdapter, TargetError, built
-from .protocol import Adapter, Declares
+from .plain import PlainAdapter, built
+from .protocol import Adapter, Declares, TargetError
 from .scripted import ScriptedRandomState
 
 Array = Any

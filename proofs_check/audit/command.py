@@ -8,8 +8,11 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from .protocol import TargetError
 
 DESCRIPTION = """\
 Compare an implementation of a model with exact values, and name its mistakes.
@@ -29,26 +32,14 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("target", metavar="TARGET")
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="QUANTITY", help="this quantity only (repeatable)"
-    )
-    parser.add_argument(
-        "--declare",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a convention: reduction=sum, chain=hidden ...",
-    )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=ATTRIBUTE",
-        help="what a plain class calls it: lr=eta ...",
-    )
-    parser.add_argument(
-        "--train", choices=("digits", "cmnist"), help="let it train on digits, and audit what it learnt"
-    )
+    for flag, metavar, words in (
+        ("--only", "QUANTITY", "this quantity only (repeatable)"),
+        ("--declare", "NAME=VALUE", "a convention: reduction=sum, chain=hidden ..."),
+        ("--option", "NAME=ATTRIBUTE", "what a plain class calls it: lr=eta ..."),
+    ):
+        parser.add_argument(flag, action="append", default=[], metavar=metavar, help=words)
+    words = "let it train on digits, and audit what it learnt"
+    parser.add_argument("--train", choices=("digits", "cmnist"), help=words)
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the MNIST files, for --train cmnist")
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON (- is standard output)")
     parser.set_defaults(run=run)
@@ -58,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
     from .adapters import adapt, load
     from .engine import TABLE, audit
-    from .plain import TargetError
     from .training import digits, examine
 
     training = None
@@ -80,10 +70,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"exactgen: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(
-            *(f"exactgen: while measuring {note}" for note in getattr(stop, "__notes__", ())[:1]),
-            file=sys.stderr,
-        )
+        for note in getattr(stop, "__notes__", ())[:1]:
+            print(f"exactgen: while measuring {note}", file=sys.stderr)
         raise
     if args.json:
         text = json.dumps(as_json(report, training), indent=1) + "\n"
@@ -99,15 +87,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_writable(file: str | None) -> None:
-    from .plain import TargetError
-
     if file and file != "-" and (Path(file).is_dir() or not os.access(Path(file).parent, os.W_OK)):
         raise TargetError(f"{file} cannot be written")
 
 
 def _pairs(flag: str, given: Sequence[str]) -> dict[str, str]:
-    from .plain import TargetError
-
     bad = [text for text in given if "=" not in text]
     if bad:
         raise TargetError(f"{flag} {bad[0]}: NAME=VALUE is wanted")
@@ -125,7 +109,7 @@ def as_json(report: Any, training: Any = None) -> dict[str, Any]:
         "not_covered": report.not_covered,
         "statistical": report.statistical,
         "notes": report.notes,
-        "training": training.as_dict() if training else None,
+        "training": asdict(training) if training else None,
     }
 
 

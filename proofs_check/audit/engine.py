@@ -22,10 +22,7 @@ TABLE = {name: quantity for family in FAMILIES for name, quantity in family.item
 RUNS = 3000
 """Runs of a statistical comparison, where the randomness cannot be enumerated."""
 ERROR = 1e-11
-"""Probability that a right quantity fails on one case by chance: all cases of an audit together stay below
-1e-9."""
-STOPPING = (Exception, SystemExit)
-"""What code may stop by without stopping the audit; Ctrl-C does."""
+"""Probability that a right quantity fails on one case by chance: all cases together stay below 1e-9."""
 ROUNDING = {"float64": 1e-10, "float32": 2e-5}
 
 
@@ -35,8 +32,8 @@ class Measured:
 
     blocks: Blocks = field(default_factory=dict)
     radius: Blocks = field(default_factory=dict)  # of the confidence intervals; empty where exact
-    raised: str = ""
-    unfit: tuple[str, str] | None = None  # what was wanted, and what came instead
+    instead: tuple[str, str, str] | None = None  # where what was wanted, and what came or was raised instead
+    raised: bool = False
     unmeasured: str = ""
 
 
@@ -117,13 +114,28 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, trained_
     wrong = [case for case, m in results.items() if not right(quantity, case, m, declares)]
     if not wrong:
         report.right.append(name)
-    overflown = [case for case in wrong if _overflows(results[case], exact(name, case, declares))]
+    overflown = [case for case in wrong if _overflows(results[case], exact(quantity.name, case, declares))]
     others = [case for case in wrong if case not in overflown]
-    for some, diagnose in ((overflown, lambda *_: OVERFLOW), (others, _diagnose)):
-        if some:
-            rest = {case: m for case, m in results.items() if case not in overflown}
-            diagnosis = diagnose(quantity, rest, some, declares)
-            found = _finding(diagnosis, name, quantity, some[0], results[some[0]], declares, again)
+    finite = {case: m for case, m in results.items() if case not in overflown}
+    for some, diagnosis in (
+        (overflown, OVERFLOW),
+        (others, _diagnose(quantity, finite, others, declares) if others else None),
+    ):
+        if some and diagnosis:
+            case, measured = some[0], results[some[0]]
+            entry, expected, actual = measured.instead or _worst(quantity, measured, case, declares)
+            found = Finding(
+                *diagnosis[:2],
+                quantity=name,
+                case=case.name,
+                entry=entry or name,
+                expected=expected,
+                actual=actual,
+                given=_as_given(case, declares),
+                exactness="statistical" if measured.radius else "exact",
+                reproduce=again,
+                alternatives=diagnosis.alternatives,
+            )
             report.findings.append(found)
 
 
@@ -138,8 +150,7 @@ def _asked(adapter: Any, case: Case) -> bool:
 
 
 def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
-    """Return what the adapter gives on a case, in exact expectation over its randomness where that can be
-    had."""
+    """Return what the adapter gives on a case, in exact expectation over its randomness where possible."""
 
     def run() -> Blocks:
         adapter.batch_size = case.batch_size
@@ -149,17 +160,17 @@ def measure(adapter: Any, quantity: Quantity, case: Case) -> Measured:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            outcomes = enumerate_runs(run)
-            return Measured(_expectation(outcomes))
-        except Unscriptable as limit:
-            return _sampled(adapter, quantity, case, str(limit))
+            try:
+                return Measured(_expectation(enumerate_runs(run)))
+            except Unscriptable as limit:
+                return _sampled(adapter, quantity, case, str(limit))
         except Unfit as unfit:
-            return Measured(unfit=(unfit.wanted, unfit.got))
+            return Measured(instead=("", unfit.wanted, unfit.got))
+        except (Exception, SystemExit) as error:
+            return Measured(instead=("", "a value", _last_line(error)), raised=True)
         except KeyboardInterrupt as stop:  # somebody waits: for what?
             stop.add_note(f"{quantity.name}, case {case.name}")
             raise
-        except STOPPING as error:
-            return Measured(raised=_last_line(error))
 
 
 def _calls(adapter: Any, quantity: Quantity, case: Case, rng: Any) -> Blocks:
@@ -186,8 +197,7 @@ def _last_line(error: BaseException) -> str:
 
 
 def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured:
-    """Return means of many runs, and the radius of their empirical-Bernstein intervals (Maurer and Pontil,
-    2009)."""
+    """Return means of many runs, with empirical-Bernstein intervals (Maurer and Pontil, 2009)."""
     if quantity.bound is None:
         return Measured(unmeasured=f"{why}; and without a bound on the values there is no interval")
     rng = np.random.default_rng(0)
@@ -197,8 +207,6 @@ def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured
     adapter.restart()
     try:
         samples = [_calls(adapter, quantity, case, rng) for _ in range(RUNS)]
-    except STOPPING as error:
-        return Measured(raised=_last_line(error))
     finally:
         np.random.set_state(kept)  # noqa: NPY002
     scale = len(case.given["v"]) if adapter.declares.reduction == "sum" and "v" in case.given else 1
@@ -209,9 +217,8 @@ def _sampled(adapter: Any, quantity: Quantity, case: Case, why: str) -> Measured
     for name in samples[0]:
         x = np.stack([np.asarray(sample[name], dtype=float) for sample in samples])
         blocks[name] = x.mean(axis=0)
-        radius[name] = np.sqrt(2 * x.var(axis=0, ddof=1) * log_term / RUNS) + 7 * span * log_term / (
-            3 * (RUNS - 1)
-        )
+        radius[name] = np.sqrt(2 * x.var(axis=0, ddof=1) * log_term / RUNS)
+        radius[name] += 7 * span * log_term / (3 * (RUNS - 1))
     return Measured(blocks, radius)
 
 
@@ -236,8 +243,8 @@ def right(quantity: Quantity, case: Case, measured: Measured, declares: Declares
 
 def _agree(actual: Measured, expected: Measured, case: Case, declares: Declares) -> bool:
     if actual.raised or expected.raised:
-        return bool(actual.raised and expected.raised)
-    if actual.unfit or actual.blocks.keys() != expected.blocks.keys():
+        return actual.raised and expected.raised
+    if actual.instead or actual.blocks.keys() != expected.blocks.keys():
         return False
     return all(
         np.shape(a) == np.shape(expected.blocks[name])
@@ -295,13 +302,12 @@ def _applied(measured: Measured, case: Case) -> Measured:
             try:
                 blocks[name] = np.broadcast_to(blocks[name], parameter.shape)
             except ValueError as error:
-                return Measured(raised=str(error))
+                return Measured(instead=("", "a value", str(error)), raised=True)
     return replace(measured, blocks=blocks)
 
 
 class Diagnosis(NamedTuple):
-    """The name of a mistake, what it is in words, and the other names that these cases cannot tell from
-    it."""
+    """The name of a mistake, what it is in words, and other names that these cases cannot tell from it."""
 
     name: str
     words: str
@@ -314,8 +320,7 @@ OVERFLOW = Diagnosis("overflow", "The value overflows: infinity or NaN where the
 def _diagnose(
     quantity: Quantity, results: dict[Case, Measured], wrong: Sequence[Case], declares: Declares
 ) -> Diagnosis:
-    """Return the mistake whose values agree with the measured ones on every case, or what else can be
-    said."""
+    """Return the mistake whose values agree with those measured on every case, or what else can be said."""
     order = [*wrong, *(case for case in results if case not in set(wrong))]
     applied = {case: _applied(measured, case) for case, measured in results.items()}
 
@@ -327,50 +332,23 @@ def _diagnose(
         first, *others = dict.fromkeys(kind.__name__ for kind in matches)
         return Diagnosis(first, matches[0].__doc__, tuple(others))
     measured, expected = results[wrong[0]], exact(quantity.name, wrong[0], declares)
-    if all(results[case].raised for case in wrong):
-        return Diagnosis("raises", f"The code raises: {measured.raised}")
+    if measured.instead and all(results[case].raised for case in wrong):
+        return Diagnosis("raises", f"The code raises: {measured.instead[2]}")
     single = declares.but(dtype="float32")
     if all(_agree(results[c], Measured(exact(quantity.name, c, declares)), c, single) for c in wrong):
         words = "The values are right to single precision only (if meant: declare dtype=float32)."
         return Diagnosis("single-precision", words)
-    if measured.unfit or any(
-        np.shape(x) != np.shape(expected.get(b, ())) for b, x in measured.blocks.items()
-    ):
+    misshapen = any(np.shape(x) != np.shape(expected.get(b, ())) for b, x in measured.blocks.items())
+    if misshapen or (measured.instead and not measured.raised):
         return Diagnosis("shape", "The result has another shape, or is of another kind, than the quantity.")
     return Diagnosis("unrecognised", "The values are wrong, in a way that is not in the catalogue.")
 
 
-def _finding(
-    diagnosis: Diagnosis,
-    name: str,
-    quantity: Quantity,
-    case: Case,
-    measured: Measured,
-    declares: Declares,
-    again: str,
-) -> Finding:
-    truth = exact(quantity.name, case, declares)
-    instead = measured.unfit or (("a value", measured.raised) if measured.raised else None)
-    worst = (name, *instead) if instead else _worst(measured, truth, case, declares)
-    return Finding(
-        name=diagnosis.name,
-        words=diagnosis.words,
-        quantity=name,
-        case=case.name,
-        entry=worst[0] or name,
-        expected=worst[1],
-        actual=worst[2],
-        given=_as_given(case, declares),
-        exactness="statistical" if measured.radius else "exact",
-        reproduce=again,
-        alternatives=diagnosis.alternatives,
-    )
-
-
 def _worst(
-    measured: Measured, truth: Blocks, case: Case, declares: Declares
+    quantity: Quantity, measured: Measured, case: Case, declares: Declares
 ) -> tuple[str, float | str, float | str]:
-    for name, e in truth.items():
+    """Return the first entry that is wrong, what is exact there, and what was measured."""
+    for name, e in exact(quantity.name, case, declares).items():
         a = measured.blocks.get(name)
         if a is None or np.shape(a) != np.shape(e):
             label = f"shape of {name}".removesuffix(" of ")

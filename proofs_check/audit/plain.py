@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
-from .protocol import Adapter, Declares
+from .protocol import Adapter, Declares, TargetError
 from .rbm_quantities import TABLE
 from .scripted import initialising
 
@@ -65,10 +65,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 _OFF = {"momentum": 0.0, "weight_decay": 0.0, "l2": 0.0}
 """What is switched off where a class has it: it is no part of the quantities compared."""
-
-
-class TargetError(Exception):
-    """The target cannot be imported, built or understood: wrong usage, not a finding."""
 
 
 def built(target: type, make: Callable[..., Any], *args: Any) -> Any:

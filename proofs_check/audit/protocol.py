@@ -74,6 +74,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args, get_type_hints
 
 
+class TargetError(Exception):
+    """The target cannot be imported, built or understood: wrong usage, not a finding."""
+
+
 @dataclass(frozen=True)
 class Declares:
     """What is a matter of choice: declared, it is not a mistake.

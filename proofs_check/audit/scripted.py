@@ -30,8 +30,7 @@ class Unscriptable(Exception):  # noqa: N818 (a limit of the method, not an erro
 
 
 class Script:
-    """One path through the decision tree: which branch was taken at each choice, and with which
-    probability."""
+    """One path through the decision tree: the branch taken at each choice, and its probability."""
 
     def __init__(self, prefix: Sequence[int] = ()) -> None:
         self.prefix = tuple(prefix)
@@ -371,8 +370,7 @@ def _out_of_reach(name: str) -> Callable[..., Any]:
 
 
 def _scripted_kind(base: type) -> type:
-    """Return a subclass of one of NumPy's generators whose draws are scripted and whose others are
-    refused."""
+    """Return a subclass of one of NumPy's generators: its draws are scripted, or refused."""
     refused = {
         name: _out_of_reach(name)
         for name in dir(base)

@@ -1,9 +1,8 @@
-"""The audited code's own trained parameters, where they are small enough: what it learnt, in exact
-numbers."""
+"""What the audited code learns by its own training, in exact numbers: its parameters are small enough."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ...reference.boltzmann.rbm import RBM, data_statistics, mean_visible
 from ...reference.states import binary_states
 from .cases import Case, Quantity
 from .engine import Report, audit_quantity
-from .plain import TargetError
+from .protocol import TargetError
 from .rbm_quantities import TABLE
 
 HIDDEN = 12
@@ -35,17 +34,11 @@ class Training:
     log_partition: float
     train_log_likelihood: float  # nats per row
     valid_log_likelihood: float
-    independent_units: (
-        float  # valid log-likelihood of independent units: what a model without couplings reaches
-    )
+    independent_units: float  # valid log-likelihood of what a model without couplings reaches
     last_batch: int  # rows of the last batch that fit makes of them
     # the measured effects of unequal numbers of rows and chains; empty without it
     short_batch: dict[str, float]
     by_calls: dict[str, dict[str, float]]  # train log-likelihood by batch size, after so many passes
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
 
 
 def digits(name: str, data_dir: str | None) -> tuple[Any, Any]:

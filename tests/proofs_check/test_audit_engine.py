@@ -12,9 +12,9 @@ import jsonschema
 import numpy as np
 import pytest
 from exactgen.proofs_check.audit import command, layers_mistakes, layers_quantities
-from exactgen.proofs_check.audit.adapters import TargetError, adapt, load
-from exactgen.proofs_check.audit.engine import audit, measure, right
-from exactgen.proofs_check.audit.protocol import Adapter, Declares
+from exactgen.proofs_check.audit.adapters import adapt, load
+from exactgen.proofs_check.audit.engine import Report, audit, audit_quantity, measure, right
+from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError
 from exactgen.proofs_check.audit.rbm_mistakes import MISTAKES, Machine
 from exactgen.proofs_check.audit.rbm_quantities import TABLE
 
@@ -138,6 +138,18 @@ def test_code_that_exits_is_a_finding_of_its_quantity() -> None:
         ("raises", "free_energy", "a value", "SystemExit: 3"),
         ("raises", "sample_hidden", "a value", "SystemExit: enough"),
     ]
+
+
+def test_a_mistake_at_trained_parameters_is_named_so() -> None:
+    class Forgets(Adapter):
+        def free_energy(self, theta: Any, v: Any) -> Any:
+            return -np.logaddexp(0, v @ theta.W + theta.c).sum(1)
+
+    report = Report("forgets.py:Forgets")
+    audit_quantity(Forgets(), TABLE["free_energy"], report, trained_on="digits")
+    (finding,) = report.findings
+    assert (finding.name, finding.quantity) == ("missing-visible-bias", "free_energy at trained parameters")
+    assert finding.reproduce == "exactgen audit forgets.py:Forgets --only free_energy --train digits"
 
 
 def test_an_interrupt_ends_the_audit_and_tells_where(
