@@ -115,20 +115,20 @@ def _not_binary(x: Any) -> int:
 
 def _joint(x: Any) -> Blocks:
     """Return the products over all sets of units of all rows together."""
-    product = moments(np.asarray(x).reshape(1, -1))[0]
-    return {
-        "entries neither 0 nor 1": _not_binary(x),
-        "mean product of units": product,
-        "rows, units": np.shape(x),
-    }
+    x = numbers(x)
+    return _law(moments(x.reshape(1, -1))[0], x.shape, _not_binary(x))
 
 
 def _independent(p: Array) -> Blocks:
     return _law(moments(p.reshape(1, -1))[0], p.shape)
 
 
-def _law(product: Array, shape: tuple[int, ...]) -> Blocks:
-    return {"entries neither 0 nor 1": 0, "mean product of units": product, "rows, units": shape}
+def _law(product: Array, shape: tuple[int, ...], not_binary: int = 0) -> Blocks:
+    return {
+        "rows, units": shape,
+        "entries neither 0 nor 1": not_binary,
+        "mean product of units": product,
+    }
 
 
 def _one_hot(rows: Array) -> Array:

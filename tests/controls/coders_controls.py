@@ -106,8 +106,9 @@ class JointTable(Adapter):
     """A net of any depth by the table of all its units, in plain loops; the bound from the table of q."""
 
     def log_p(self, theta, layers):
+        """Return the logarithm of the joint, but for log Z."""
         *_, h, g = layers
-        total = h @ theta.top.W @ g + theta.top.b @ h + theta.top.c @ g - self.log_z(theta.top)
+        total = h @ theta.top.W @ g + theta.top.b @ h + theta.top.c @ g
         for k, (W, b) in enumerate(theta.generative):
             total += log_expit((2 * layers[k] - 1) * (W @ layers[k + 1] + b)).sum()
         return total
@@ -117,14 +118,14 @@ class JointTable(Adapter):
         return math.log(sum(math.exp(top.b @ h + top.c @ g + h @ top.W @ g) for h, g in pairs))
 
     def deep_log_joint(self, theta, layers):
-        return np.array([self.log_p(theta, rows) for rows in zip(*layers, strict=True)])
+        joint = [self.log_p(theta, rows) for rows in zip(*layers, strict=True)]
+        return np.array(joint) - self.log_z(theta.top)
 
     def deep_log_likelihood(self, theta, x):
         sizes = [len(layer.b) for layer in theta.recognition] + [len(theta.top.c)]
         every = [[np.array(s) for s in bits(n)] for n in sizes]
-        return np.array(
-            [logsumexp([self.log_p(theta, (v, *hs)) for hs in itertools.product(*every)]) for v in x]
-        )
+        sums = [logsumexp([self.log_p(theta, (v, *hs)) for hs in itertools.product(*every)]) for v in x]
+        return np.array(sums) - self.log_z(theta.top)
 
     def deep_bound(self, theta, x):
         every = [[np.array(s) for s in bits(len(layer.b))] for layer in theta.recognition]
@@ -137,4 +138,4 @@ class JointTable(Adapter):
                 )
                 tops = [self.log_p(theta, (v, *hs, np.array(g))) for g in bits(len(theta.top.c))]
                 bound[n] += math.exp(log_q) * logsumexp(tops) + entr(math.exp(log_q))
-        return bound
+        return bound - self.log_z(theta.top)

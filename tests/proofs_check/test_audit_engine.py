@@ -99,6 +99,24 @@ def test_what_is_no_value_is_told_by_its_kind(returned: Any, name: str, expected
 
 
 @pytest.mark.parametrize(
+    ("returned", "entry", "expected", "actual"),
+    [
+        (None, "sample_hidden", "real numbers", "NoneType"),
+        (np.zeros((1, 2)), "rows, units[1]", 1.0, 2.0),
+        (np.zeros(1), "shape of rows, units", "(2,)", "(1,)"),
+    ],
+)
+def test_a_draw_of_another_shape_is_told_by_it(returned: Any, entry: str, expected: Any, actual: Any) -> None:
+    class Odd(Adapter):
+        def sample_hidden(self, theta: Any, v: Any, rng: Any) -> Any:
+            return returned if len(theta.c) == 1 else Machine().sample_hidden(theta, v, rng)
+
+    (finding,) = audit(Odd()).findings
+    assert (finding.name, finding.case) == ("shape", "2 x 1, 1 rows")
+    assert (finding.entry, finding.expected, finding.actual) == (entry, expected, actual)
+
+
+@pytest.mark.parametrize(
     ("returned", "expected", "actual"),
     [
         ([np.zeros((1, 1))] * 3, "(inference ", "list of 3"),
