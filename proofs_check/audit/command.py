@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
             options=_pairs("--option", args.option),
             declares=_pairs("--declare", args.declare),
         )
-        report = audit(adapter, target=args.target, only=args.only)
+        said = [f" --{flag} {text}" for flag in ("declare", "option") for text in getattr(args, flag)]
+        report = audit(adapter, target=args.target, only=args.only, flags="".join(said))
         if rows is not None:
             training = examine(adapter, report, *rows, data=args.train)
     except TargetError as problem:

@@ -64,6 +64,7 @@ class Report:
     not_covered: dict[str, str] = field(default_factory=dict)  # quantity: why
     notes: list[str] = field(default_factory=list)
     statistical: list[str] = field(default_factory=list)
+    flags: str = ""  # of the command line: what was said about the target
 
     @property
     def verdict(self) -> str:
@@ -75,9 +76,9 @@ class Report:
         )
 
 
-def audit(adapter: Any, *, target: str = "", only: Sequence[str] = ()) -> Report:
+def audit(adapter: Any, *, target: str = "", only: Sequence[str] = (), flags: str = "") -> Report:
     """Return the report on what ``adapter`` offers of the families of models that it has anything of."""
-    report = Report(target or type(adapter).__name__)
+    report = Report(target or type(adapter).__name__, flags=flags)
     have = {name for name in TABLE if callable(getattr(adapter, name, None))}
     families = [family for family in FAMILIES if set(family) & {*have, *only}]
     for quantity in (quantity for family in families for quantity in family.values()):
@@ -94,7 +95,7 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report, *, trained_
     """Add to the report what is found of one quantity on its cases."""
     declares = adapter.declares
     name = quantity.name + (" at trained parameters" if trained_on else "")
-    again = f"exactgen audit {report.target} --only {quantity.name}"
+    again = f"exactgen audit {report.target}{report.flags} --only {quantity.name}"
     again += f" --train {trained_on}" if trained_on else ""
     cases = [case for case in quantity.cases if _asked(adapter, case)]
     results = {case: measure(adapter, quantity, case) for case in cases}

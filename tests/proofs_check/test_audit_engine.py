@@ -295,6 +295,17 @@ def test_options_name_what_is_unusual(tmp_path: Path) -> None:
     assert report.right == ["energy"]
 
 
+def test_a_finding_is_reproduced_with_what_was_said_of_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = _file(tmp_path, GOOD.replace("def energy", "def cost").replace("-((v", "((v"))
+    flags = ["--declare", "dtype=float32", "--option", "energy=cost"]
+    assert _run(target, *flags) == 1
+    again = f"exactgen audit {target} {' '.join(flags)} --only energy"
+    assert f"reproduce: {again}" in capsys.readouterr().out
+    assert _run(*again.split()[2:]) == 1
+
+
 def test_the_manuals_example_prints_what_the_manual_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
