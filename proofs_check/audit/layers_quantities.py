@@ -30,9 +30,10 @@ from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild
 from .cases import Array, Blocks, Case, Quantity, numbers, table, value
-from .layers_mistakes import MISTAKES, Coder
+from .layers_machine import Coder
+from .layers_mistakes import MISTAKES
 from .protocol import Declares
-from .rbm_mistakes import states
+from .rbm_machine import states
 
 
 class Tables(NamedTuple):

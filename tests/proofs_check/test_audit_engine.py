@@ -11,11 +11,12 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from exactgen.proofs_check.audit import command, layers_mistakes, layers_quantities
+from exactgen.proofs_check.audit import command, layers_machine, layers_mistakes, layers_quantities
 from exactgen.proofs_check.audit.adapters import adapt, load
 from exactgen.proofs_check.audit.engine import Report, audit, audit_quantity, measure, right
 from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError
-from exactgen.proofs_check.audit.rbm_mistakes import MISTAKES, Machine
+from exactgen.proofs_check.audit.rbm_machine import Machine
+from exactgen.proofs_check.audit.rbm_mistakes import MISTAKES
 from exactgen.proofs_check.audit.rbm_quantities import TABLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,7 +39,7 @@ def test_the_catalogues_right_machine_agrees_with_the_reference(chain: str, redu
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_the_right_layers_agree_with_the_reference(reduction: str, tied_weights: str) -> None:
     declares = Declares().but(reduction=reduction, tied_weights=tied_weights)
-    report = audit(layers_mistakes.Machine(declares))
+    report = audit(layers_machine.Machine(declares))
     assert (report.findings, report.not_covered, report.notes) == ([], {}, [])
     assert set(report.right) == set(layers_quantities.TABLE)
 
@@ -49,7 +50,7 @@ def test_every_mistake_is_wrong_somewhere(mistake: Any) -> None:
     assert any(
         not right(quantity, case, measure(mistake(declares), quantity, case), declares)
         for quantity in (
-            layers_quantities.TABLE if issubclass(mistake, layers_mistakes.Machine) else TABLE
+            layers_quantities.TABLE if issubclass(mistake, layers_machine.Machine) else TABLE
         ).values()
         for case in quantity.cases
         if not case.single
