@@ -23,9 +23,14 @@ def check_enumerable(
     if states > limit:
         size = states * len(radices) * item_bytes
         raise ValueError(
-            f"{what} has {states:,} states ({size:,} bytes as one table); at most {limit:,} are enumerated"
+            f"{what} has {_in_words(states)} states ({_in_words(size)} bytes as one table); "
+            f"at most {limit:,} are enumerated"
         )
     return states
+
+
+def _in_words(n: int) -> str:
+    return f"{n:,}" if n < 10**21 else f"some 10^{int(math.log10(2) * n.bit_length())}"
 
 
 def binary_states(n: int, *, like: Array) -> Array:

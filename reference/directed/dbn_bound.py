@@ -15,7 +15,7 @@ from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.partition import log_partition
 from ..boltzmann.rbm import check_visible, hidden_input
 from ..numerics import x_log_y
-from ..states import binary_states
+from ..states import binary_states, check_enumerable
 from .belief import log_likelihood
 from .dbn import DBN, check_dbn, inputs, net, upside_down
 from .layers import check_values, log_bits, log_conditional
@@ -56,6 +56,7 @@ def recognise(theta: DBN, v: Array) -> Array:
     check_dbn(theta)
     check_values(net(theta)[0], v, name="v")
     logits = inputs(theta.recognition[0], v) if theta.recognition else hidden_input(theta.top, v)
+    check_enumerable("the table of q(h1 | v)", (v.shape[0] * 2 ** logits.shape[1],))
     return array_namespace(v).matrix_transpose(law_of_units(logits))
 
 

@@ -40,6 +40,7 @@ from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable, state_blocks, state_index
 
 _BLOCK = 2**20  # numbers per block of an enumeration
+_MOST = 2**30  # numbers in a table of rows by states
 
 
 class Sigmoid(NamedTuple):
@@ -152,11 +153,12 @@ def log_conditional(layer: Layer, x: Array) -> Array:
 
     Shapes: x (n, V) bits, or (n,) integers for a ``Table`` -> (n, states above).
     Exactness: exact to rounding.   Cost: that many numbers.
-    Raises: ValueError where x does not suit the layer.
+    Raises: ValueError where x does not suit the layer, or the table has more than 2^30 entries.
     """
     xp = array_namespace(x, *layer)
     check_layer(layer)
     check_values(layer, x)
+    check_enumerable("the table of log P(x | h)", (x.shape[0] * states_above(layer),), limit=_MOST)
     if isinstance(layer, Table):
         return xp.take(layer.logits - log_sum_exp(layer.logits, axis=0), x, axis=0)
     if isinstance(layer, RBM):
@@ -234,6 +236,7 @@ def logit_grad(logits: Array, f: Array) -> Array:
     """
     xp = array_namespace(logits, f)
     check_array("logits", logits, None, None)
+    check_enumerable("the hidden layer", (2,) * logits.shape[1])
     check_array("f", f, 2 ** logits.shape[1], like=logits)
     x = xp.matrix_transpose(logits)
     on = sigmoid(x)
@@ -287,6 +290,7 @@ def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
     xp = array_namespace(above, *layer)
     check_layer(layer)
     check_shape("above", above, None)
+    check_enumerable("the layer above", (states_above(layer),), limit=2**62)  # int64 indices
     check_indices("above", above, states_above(layer))
     if isinstance(layer, Table):
         return stream.categorical(xp.take(xp.matrix_transpose(layer.logits), above, axis=0))
@@ -317,6 +321,8 @@ def bits_of(states: Array, units: int, *, like: Array) -> Array:
 
 def _check_tables(layer: Layer, *, f: Array | None = None, law: Array | None = None) -> None:
     check_layer(layer)
+    check_enumerable("the layer below", (states_below(layer),))
+    check_enumerable("the layer above", (states_above(layer),))
     if f is not None:
         check_array("f", f, states_below(layer), like=layer[-1])
     if law is not None:
@@ -327,7 +333,6 @@ def _blocks(layer: Sigmoid) -> Iterator[tuple[slice, Array, Array, Array, Array]
     """Yield, for blocks of h: where, the states, the means of x (V, m), and the laws of x's two halves."""
     xp = array_namespace(*layer)
     units, start = layer.b.shape[0], 0
-    check_enumerable("the layer below", (2,) * units)
     rows = max(1, _BLOCK // 2 ** _halves(units)[0])
     for h in state_blocks((2,) * layer.W.shape[1], like=layer.b, rows=rows):
         inputs = layer.W @ xp.matrix_transpose(h) + layer.b[:, None]
