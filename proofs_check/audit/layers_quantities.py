@@ -122,9 +122,9 @@ def _deep(*, layers: bool = False) -> tuple[Case, ...]:
 
 
 def _together(sizes: tuple[int, ...]) -> tuple[Array, ...]:
-    """Return the states of all layers together, every other one where they are many."""
+    """Return the states of all layers together; where they are many, some, in odd steps: no unit is idle."""
     ends = np.cumsum(sizes)
-    rows = states(int(ends[-1]))[:: max(1, 2 ** int(ends[-1]) // 64)]
+    rows = states(int(ends[-1]))[:: 2 ** int(ends[-1]) // 64 | 1]
     return tuple(rows[:, end - size : end] for size, end in zip(sizes, ends, strict=True))
 
 
