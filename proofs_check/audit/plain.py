@@ -171,10 +171,10 @@ class PlainAdapter(Adapter):
             self._at(theta)
             try:
                 returned = self._call(quantity, theta, np.ones((1, 3)), rng=np.random.default_rng(0), **given)
+                if quantity == "pcd_update" and self._taken(quantity, "chains"):
+                    returned = returned[0] if len(returned) == 2 else returned[:-1]
             except (Exception, SystemExit):  # it will raise again where it is audited
                 continue
-            if quantity == "pcd_update" and self._taken(quantity, "chains"):
-                returned = returned[0] if len(returned) == 2 else returned[:-1]
             if isinstance(returned, Mapping):
                 continue
             if _is_update(returned):

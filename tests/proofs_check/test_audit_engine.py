@@ -171,6 +171,14 @@ def test_a_mistake_at_trained_parameters_is_named_so() -> None:
     assert finding.reproduce == "exactgen audit forgets.py:Forgets --only free_energy --train digits"
 
 
+def test_a_plain_update_that_returns_no_chains_is_a_finding(tmp_path: Path) -> None:
+    body = GOOD + "    def pcd(self, v, chain):\n        pass\n"
+    report = audit(adapt(load(_file(tmp_path, body)), options={}, declares={}), only=["pcd_update"])
+    (finding,) = report.findings
+    assert (finding.name, finding.quantity) == ("raises", "pcd_update")
+    assert str(finding.actual).startswith("TypeError: cannot unpack")
+
+
 def test_an_interrupt_ends_the_audit_and_tells_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
