@@ -42,6 +42,8 @@ def mean(run: Callable[[], Any]) -> Any:
         lambda: [[random.random() < p for p in P[0]]],
         lambda: np.random.default_rng(0).random((4, 1)).T < P,
         lambda: np.array([[np.random.rand() < p for p in P[0]]]),
+        lambda: np.random.rand(4).reshape(1, 4) < P,
+        lambda: [[u < p for u, p in zip(np.random.rand(4), P[0], strict=True)]],
     ],
 )
 def test_every_idiom_draws_with_its_probability(draw: Callable[[], Any]) -> None:
@@ -88,6 +90,7 @@ def test_a_seed_given_twice_gives_the_same_numbers() -> None:
 def test_choices_and_permutations() -> None:
     def run() -> Any:
         order = np.random.permutation(3)
+        np.random.shuffle(order)
         return [
             *np.eye(3)[order].ravel(),
             np.random.randint(0, 4),
@@ -96,7 +99,7 @@ def test_choices_and_permutations() -> None:
 
     exact = [*np.full(9, 1 / 3), 1.5, 6.5]
     np.testing.assert_allclose(mean(run), exact, rtol=1e-13)
-    assert len(enumerate_runs(run)) == 6 * 4 * 2
+    assert len(enumerate_runs(run)) == 6 * 6 * 4 * 2
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,14 @@ def test_torch_draws() -> None:
     ]
     for draw in idioms:
         np.testing.assert_allclose(mean(draw), [0.25, 0.5, 1.0], rtol=1e-14)
+
+    def seeded() -> Any:
+        torch.manual_seed(7)
+        first = torch.rand(1) < 0.5
+        torch.manual_seed(7)
+        return [*(first == (torch.rand(1) < 0.5)), torch.randint(0, 4, (1,))[0]]
+
+    np.testing.assert_allclose(mean(seeded), [1.0, 1.5], rtol=1e-14)
     before = torch.rand, torch.Tensor.bernoulli_
     with pytest.raises(Unscriptable, match="in place"):
         enumerate_runs(lambda: torch.empty(3).uniform_() < p)
