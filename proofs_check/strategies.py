@@ -236,9 +236,15 @@ def bottom_tables(draw: DrawFn, values: int, states: int, *, zeros: bool = True)
 
 @st.composite
 def bottoms(draw: DrawFn, *, most: int = 4, zeros: bool = True) -> Bottom:
-    """Bottom layers with data: one hidden state, more hidden states than data, data that do not occur."""
+    """Bottom layers with data: one hidden state, more hidden states than data, data that do not occur.
+
+    Now and then the data are a mixture of the columns: then the best marginal is in the interior, or, where
+    a column is left out of it, on the boundary with a gradient of zero.
+    """
     values, states = draw(st.integers(1, most)), draw(st.integers(1, most))
     A = draw(bottom_tables(values, states, zeros=zeros))
+    if draw(st.sampled_from((False, False, True))):
+        return Bottom(A, A @ draw(laws(states, zeros=zeros)))
     data = draw(laws(values, zeros=zeros)) * (A.sum(axis=1) > 0)
     return Bottom(A, data / data.sum() if data.any() else A[:, 0])
 
@@ -248,6 +254,9 @@ def candidates(draw: DrawFn, *, most: int = 4, zeros: bool = True, sparse: bool 
     """Bottom layers with data and a law on h, uniform where the one drawn makes a datum impossible."""
     A, data = draw(bottoms(most=most, zeros=zeros))
     Q = draw(laws(A.shape[1], zeros=sparse))
+    if sparse and draw(st.booleans()):
+        without = Q * (np.arange(Q.size) != draw(st.integers(0, Q.size - 1)))
+        Q = without / without.sum() if without.any() else Q
     possible = bool(((A @ Q > 0) | (data == 0)).all())
     return Candidate(A, data, Q if possible else np.full(A.shape[1], 1 / A.shape[1]))
 

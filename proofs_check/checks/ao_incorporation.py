@@ -174,7 +174,7 @@ def every_fixed_point_is_a_best_marginal(impl: Implementation, case: Bottom) -> 
     "AO.prop7b",
     of=(incorporation, marginal),
     cases=bottoms(most=3),
-    examples=20,
+    examples=40,
     evidence=to_tolerance("1e-9 nats and 1e-5 in the fixed points, which a solver finds to 1e-12 nats"),
     printed=every_fixed_point_is_a_best_marginal,
     correction=(

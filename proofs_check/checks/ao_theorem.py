@@ -150,7 +150,7 @@ SHRUNK = {"KL in bits, half as large": {"kl": lambda p, q: laws.kl(p, q) / 2}}
     "AO.sec4a",
     of=(marginal, laws),
     cases=families(),
-    examples=25,
+    examples=60,
     evidence=TO_THE_CERTIFICATE,
     mutants=SELECTIONS,
 )
@@ -220,7 +220,7 @@ def in_model_bound_is_below_the_bound_and_finds_the_optimum(impl: Implementation
     "AO.sec4a",
     of=(marginal, criteria, laws),
     cases=families(),
-    examples=25,
+    examples=60,
     evidence=TO_THE_CERTIFICATE,
     mutants={
         **MISLED,
