@@ -245,7 +245,7 @@ def _gibbs_cases() -> tuple[Case, ...]:
     return (*cases, _twice(cases[1]))
 
 
-def _at_most(k: int, rows: int, batch_size: int) -> dict[str, str]:
+def _asked_when(k: int, rows: int, batch_size: int) -> dict[str, str]:
     """Return what code must declare to be asked for k steps, and for rows beside a batch size."""
     return {**({"steps": "any"} if k != 1 else {}), **({"rows": "any"} if rows != batch_size else {})}
 
@@ -260,10 +260,10 @@ def _cd_cases() -> tuple[Case, ...]:
         alike = ", alike" if n == size == 2 else ""
         name = f"{v} x {h}, {n} rows{alike}, k = {k}{short}"
         rows = np.ones((n, v)) if alike else _rows(n, v, seed=2)
-        cases.append(Case(name, _model(v, h), {"v": rows, "k": k}, size, when=_at_most(k, n, size)))
+        cases.append(Case(name, _model(v, h), {"v": rows, "k": k}, size, when=_asked_when(k, n, size)))
     saturated = _model(3, 2, scale=40.0)
     given = {"v": _rows(1, 3), "k": 2}
-    cases.append(Case("3 x 2, saturating weights, k = 2", saturated, given, when=_at_most(2, 1, 1)))
+    cases.append(Case("3 x 2, saturating weights, k = 2", saturated, given, when=_asked_when(2, 1, 1)))
     return (*cases, _twice(cases[0]))
 
 
@@ -275,7 +275,7 @@ def _pcd_cases() -> tuple[Case, ...]:
     ):  # fmt: skip
         given = {"v": _rows(n, v), "v chains": 1 - _rows(m, v), "h chains": _rows(m, h, seed=1), "k": k}
         name = f"{v} x {h}, {n} rows, {m} chains, k = {k}"
-        cases.append(Case(name, _model(v, h), given, batch_size=m, when=_at_most(k, n, m)))
+        cases.append(Case(name, _model(v, h), given, batch_size=m, when=_asked_when(k, n, m)))
     return (*cases, _twice(cases[0]))
 
 
