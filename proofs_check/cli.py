@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``exactgen`` and return its exit status."""
     args = _parser().parse_args(argv)
     try:
-        return int((audit_command.run if args.command == "audit" else args.run)(args))
+        status = int((audit_command.run if args.command == "audit" else args.run)(args))
+        sys.stdout.flush()  # or a reader that went away would be noticed after the last line
+        return status
     except UsageError as problem:
         print(f"exactgen: {problem}", file=sys.stderr)
     except ModuleNotFoundError as problem:
@@ -56,12 +58,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in EXTRAS:
             raise
         print(f"exactgen: {name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
+    except BrokenPipeError:
+        return _unread()
     except SystemExit as leaving:  # the code audited may say so: that is no verdict
+        if isinstance(leaving.__context__, BrokenPipeError):  # so does rich
+            return _unread()
         print(f"exactgen: stopped by exit({leaving.code!r}) in the code at hand", file=sys.stderr)
     except KeyboardInterrupt:
         print("exactgen: interrupted, nothing was written", file=sys.stderr)
         return 130
     return 2
+
+
+def _unread() -> int:
+    """Return the exit status where whoever read the output went away; nothing more is written to it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

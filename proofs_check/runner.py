@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,6 +26,7 @@ from .registry import (
     NotOffered,
     rounding_of,
 )
+from .workers import Workers
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
 
@@ -105,13 +103,12 @@ def run_checks(names: Sequence[str], options: Options, *, jobs: int = 1) -> Iter
     if jobs == 1:
         yield from (_run_named(name, options) for name in names)
         return
-    context = multiprocessing.get_context("spawn")
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which cancels what is left
-    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:
+    with Workers(jobs) as pool:
         try:
             yield from pool.map(partial(_run_named, options=options), names)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            pool.kill()
+            raise
 
 
 def _run_named(name: str, options: Options) -> Outcome:

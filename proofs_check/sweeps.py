@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -21,18 +19,14 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
-from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Thread
 from typing import Any, TypeAlias
 
 from ..backends.files import write_whole
 from ..reference.arguments import check_count
+from .workers import Workers
 
 Setting: TypeAlias = Mapping[str, Any]
 Task: TypeAlias = Callable[[Setting, int], Mapping[str, Any]]
@@ -55,32 +49,6 @@ class _Serial(Executor):
         except Exception as problem:
             future.set_exception(problem)
         return future
-
-
-class _Processes(ProcessPoolExecutor):
-    """Worker processes that ``kill`` ends at once, and that do not outlive this process however it ends."""
-
-    def __init__(self, jobs: int) -> None:
-        # Spawned workers start clean: a fork would copy the locks of the parent's threads.
-        context = get_context("spawn")
-        reader, self._lifeline = context.Pipe(duplex=False)
-        super().__init__(jobs, mp_context=context, initializer=_follow, initargs=(reader,))
-
-    def kill(self) -> None:
-        """End the workers in the midst of their jobs."""
-        self._lifeline.close()
-
-
-def _follow(lifeline: Connection) -> None:
-    """Leave Ctrl-C to the parent, and end when it lets go of its end of the line, or ends itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait_for_the_end() -> None:
-        with suppress(EOFError, OSError):
-            lifeline.recv()
-        os._exit(1)
-
-    Thread(target=wait_for_the_end, daemon=True).start()
 
 
 def sweep(
@@ -110,7 +78,7 @@ def sweep(
     report(len(results), len(settings))
     while missing := [number for number in range(len(settings)) if number not in results]:
         before = len(results)
-        pool = executor or (_Processes(min(jobs, len(missing))) if jobs > 1 else _Serial())
+        pool = executor or (Workers(min(jobs, len(missing))) if jobs > 1 else _Serial())
         waiting = 1 if isinstance(pool, _Serial) else _WAITING if executor else 2 * jobs
         try:
             for number, result in _run(pool, task, settings, missing, seed, waiting):
@@ -121,7 +89,7 @@ def sweep(
             if executor is not None or len(results) == before:
                 raise SweepError(_died(len(results), len(settings), folder)) from problem
         except BaseException:
-            if isinstance(pool, _Processes):
+            if isinstance(pool, Workers):
                 pool.kill()
             raise
         finally:

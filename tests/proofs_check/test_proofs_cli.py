@@ -365,3 +365,18 @@ def test_processes_share_the_work_and_keep_the_order(tmp_path):
 
 def test_usage_errors_exit_with_2():
     assert outside("verify", "XX.eq1").returncode == 2
+
+
+def test_output_that_nobody_reads_is_no_trouble():
+    """As under ``exactgen explain AO.exp2 | head -1``."""
+    for options in ([], ["--json", "-"]):
+        with subprocess.Popen(
+            [sys.executable, "-m", "exactgen", "explain", "BA.fig2", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as command:
+            command.stdout.close()
+            told = command.stderr.read()  # the explanation itself, where JSON has the standard output
+            assert command.wait() == 1
+            assert bool(told) == bool(options)
+            assert not any(word in told for word in (b"exactgen:", b"Traceback", b"ignored"))
