@@ -43,7 +43,7 @@ def by_hand(setting: dict[str, Any]) -> None:
                 v_mean = sigmoid(drawn @ W.T + b)
                 v_model = (rng.random(v_mean.shape) < v_mean).astype(float)
                 h_model = sigmoid(v_model @ W + c)
-                rate = setting["cd_rate"] / len(v)
+                rate = setting["cd_rate"]
                 W += rate * (v.T @ h - v_model.T @ h_model)
                 b += rate * (v - v_model).sum(axis=0)
                 c += rate * (h - h_model).sum(axis=0)

@@ -24,7 +24,7 @@ from ...reference.directed.dbn_bound import bound_log_likelihood
 from ...reference.directed.layers import Sigmoid
 from ...reference.directed.mixtures import likelihoods, likelihoods_of_table, log_mixture
 from ...reference.laws import log_table
-from ...reference.layerwise import stacks
+from ...reference.layerwise import passes, stacks
 from ...reference.layerwise.incorporation import incorporate
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
@@ -179,18 +179,18 @@ def _untied(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _criterion(theta: AutoEncoder, x: Array, weights: Array) -> Array:
-    return stacks.criterion(theta, x, weights=weights)
+    return passes.criterion(theta, x, weights=weights)
 
 
 def _criterion_grad(theta: AutoEncoder, x: Array, weights: Array) -> Coder:
     """Return the gradient of the criterion, row by row: P_D(x) has none, and scales that of its row."""
-    rows = [leaves(stacks.log_sum_pass_grad(theta, row[None, :])) for row in x]
+    rows = [leaves(passes.log_sum_pass_grad(theta, row[None, :])) for row in x]
     return rebuild(theta, (np.tensordot(weights, np.stack(part), 1) for part in zip(*rows, strict=True)))
 
 
 def _mean_sampled_grad(theta: AutoEncoder, x: Array) -> Coder:
     """Return the exact mean of backpropagation through a draw."""
-    draws = expect(lambda *, rng: tuple(leaves(stacks.log_sampled_pass_grad(theta, x, rng=rng))))
+    draws = expect(lambda *, rng: tuple(leaves(passes.log_sampled_pass_grad(theta, x, rng=rng))))
     return rebuild(theta, (draws.mean(itemgetter(k))[0] for k in range(len(draws.values))))
 
 
@@ -205,7 +205,7 @@ def _exact_sampled(case: Case, _: Declares) -> Blocks:
 
 
 _NETS, _CODES, _FEW = _cases(lambda v, h, scale: _dbn(v, h, scale=scale)), _coders(), _coders(few=True)
-_WEIGHTED, _log_sum = _coders(weighted=True), _untied(stacks.log_sum_pass)
+_WEIGHTED, _log_sum = _coders(weighted=True), _untied(passes.log_sum_pass)
 
 LATENT = table(
     MISTAKES,
@@ -223,11 +223,11 @@ NETS = table(
 CODERS = table(
     MISTAKES,
     value("log_sum_pass", _log_sum, _CODES),
-    value("log_mean_pass", _untied(stacks.log_mean_pass), _CODES),
+    value("log_mean_pass", _untied(passes.log_mean_pass), _CODES),
     Quantity("log_sampled_pass", _call_sampled, _exact_sampled, _FEW),
     value("autoencoder_criterion", _untied(_criterion), _WEIGHTED, reduced=True),
-    value("log_sum_pass_grad", _untied(stacks.log_sum_pass_grad), _CODES, gradient=True),
-    value("log_mean_pass_grad", _untied(stacks.log_mean_pass_grad), _CODES, gradient=True),
+    value("log_sum_pass_grad", _untied(passes.log_sum_pass_grad), _CODES, gradient=True),
+    value("log_mean_pass_grad", _untied(passes.log_mean_pass_grad), _CODES, gradient=True),
     value("log_sampled_pass_grad", _untied(_mean_sampled_grad), _FEW, gradient=True, rng=True),
     value("autoencoder_criterion_grad", _untied(_criterion_grad), _WEIGHTED, gradient=True),
 )

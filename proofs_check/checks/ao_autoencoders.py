@@ -21,7 +21,7 @@ from ...backends.enumerating import expect
 from ...reference.boltzmann import gibbs, likelihood
 from ...reference.boltzmann.rbm import RBM
 from ...reference.directed.layers import Sigmoid
-from ...reference.layerwise import criteria, marginal, stacks
+from ...reference.layerwise import criteria, marginal, passes, stacks
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild
@@ -146,12 +146,12 @@ def upwards(quantity: Any, change: Any) -> Any:
     "AO.eq22",
     "AO.eq23",
     "AO.eq24",
-    of=(stacks, criteria),
+    of=(passes, stacks, criteria),
     cases=encoders(),
     evidence=DEFINITION,
     mutants={
-        "no hidden biases": {"inference_means": upwards(stacks.inference_means, off_only)},
-        "the probability of zero": {"inference_means": upwards(stacks.inference_means, mirrored)},
+        "no hidden biases": {"inference_means": upwards(passes.inference_means, off_only)},
+        "the probability of zero": {"inference_means": upwards(passes.inference_means, mirrored)},
         "the mean unit in place of the mean law": {
             "aggregate_logits": lambda logits, *, form, weights: criteria.aggregate_logits(
                 (weights @ logits)[None, :], form=form
@@ -181,13 +181,13 @@ def inference_is_factorised_and_induces_a_law_of_x(impl: Implementation, case: E
 SUM_PASS = {
     "q(h|x) left out of the sum": {
         "log_sum_pass": upwards(
-            stacks.log_sum_pass,
+            passes.log_sum_pass,
             lambda t: t._replace(
                 inference=(*t.inference[:-1], Dense(0 * t.inference[-1].W, 0 * t.inference[-1].b))
             ),
         )
     },
-    "sigmoid of the wrong sign on the way up": {"log_sum_pass": upwards(stacks.log_sum_pass, mirrored)},
+    "sigmoid of the wrong sign on the way up": {"log_sum_pass": upwards(passes.log_sum_pass, mirrored)},
 }
 
 
@@ -197,21 +197,21 @@ SUM_PASS = {
     "AO.sec2.4c",
     "AO.sec0a",
     "AO.sec4a",
-    of=(stacks, marginal),
+    of=(passes, stacks, marginal),
     cases=encoders(deep=True),
     examples=30,
     evidence=EXACTLY,
     mutants={
         **SUM_PASS,
         "P_D(x) forgotten": {
-            "criterion": lambda theta, x, *, weights: weights @ stacks.log_sum_pass(theta, x)
+            "criterion": lambda theta, x, *, weights: weights @ passes.log_sum_pass(theta, x)
         },
         "the log of summed likelihoods, not the sum of logs": {
             "criterion": lambda theta, x, *, weights: array_namespace(x).log(
-                (weights * weights) @ array_namespace(x).exp(stacks.log_sum_pass(theta, x))
+                (weights * weights) @ array_namespace(x).exp(passes.log_sum_pass(theta, x))
             )
         },
-        "all data counted alike": {"criterion": lambda theta, x, *, weights: stacks.criterion(theta, x)},
+        "all data counted alike": {"criterion": lambda theta, x, *, weights: passes.criterion(theta, x)},
     },
 )
 def diagonal_terms_bound_the_criterion(impl: Implementation, case: Encoder) -> None:
@@ -237,16 +237,19 @@ def diagonal_terms_bound_the_criterion(impl: Implementation, case: Encoder) -> N
 
 @check(
     "AO.sec2.4d",
-    of=(stacks,),
+    of=(
+        passes,
+        stacks,
+    ),
     cases=encoders(),
     examples=40,
     evidence=EXACTLY,
     mutants={
         "P_D(x) forgotten": {
-            "criterion": lambda theta, x, *, weights: weights @ stacks.log_sum_pass(theta, x)
+            "criterion": lambda theta, x, *, weights: weights @ passes.log_sum_pass(theta, x)
         },
-        "sigmoid of the wrong sign on the way up": {"criterion": upwards(stacks.criterion, mirrored)},
-        "all data counted alike": {"criterion": lambda theta, x, *, weights: stacks.criterion(theta, x)},
+        "sigmoid of the wrong sign on the way up": {"criterion": upwards(passes.criterion, mirrored)},
+        "all data counted alike": {"criterion": lambda theta, x, *, weights: passes.criterion(theta, x)},
     },
 )
 def diagonal_loses_the_share_of_other_data(impl: Implementation, case: Encoder) -> None:
@@ -327,7 +330,10 @@ def sum_pass(theta: AutoEncoder, x: Numbers) -> Any:
 
 @check(
     "AO.fn3",
-    of=(stacks,),
+    of=(
+        passes,
+        stacks,
+    ),
     cases=encoders(saturation=4.0),
     examples=30,
     evidence=EXACTLY,
@@ -335,12 +341,12 @@ def sum_pass(theta: AutoEncoder, x: Numbers) -> Any:
         **SUM_PASS,
         "probabilities passed on where bits belong": {
             "log_sampled_pass": lambda theta, x, *, rng: (
-                stacks.log_mean_pass(theta, x) + 0 * stacks.log_sampled_pass(theta, x, rng=rng)[0],
-                stacks.log_sampled_pass(theta, x, rng=rng)[1],
+                passes.log_mean_pass(theta, x) + 0 * passes.log_sampled_pass(theta, x, rng=rng)[0],
+                passes.log_sampled_pass(theta, x, rng=rng)[1],
             )
         },
         "a draw where the mean belongs": {
-            "log_mean_pass": lambda theta, x: stacks.log_sampled_pass(theta, x, rng=3)[0]
+            "log_mean_pass": lambda theta, x: passes.log_sampled_pass(theta, x, rng=3)[0]
         },
     },
 )
@@ -386,7 +392,7 @@ def tied_weights(draw: DrawFn) -> Tied:
     machine = RBM(*(draw(arrays(shape, entries)) for shape in ((V, H), (V,), (H,))))
     if climbs:
         x = np.delete(states(2), draw(st.integers(0, 3)), axis=0)
-        machine = trained(machine, x, stacks.log_sum_pass_grad, steps=30)
+        machine = trained(machine, x, passes.log_sum_pass_grad, steps=30)
     else:
         x = draw(binary_rows(V))
     return Tied(RBM(*(np.round(field, 2) for field in machine)), x)
@@ -407,7 +413,10 @@ def backpropagation_never_lowers_eq_25(impl: Implementation, case: Tied) -> None
 
 @check(
     "AO.sec3.2a",
-    of=(stacks,),
+    of=(
+        passes,
+        stacks,
+    ),
     cases=tied_weights(),
     examples=40,
     evidence=EXACTLY,
@@ -420,15 +429,15 @@ def backpropagation_never_lowers_eq_25(impl: Implementation, case: Tied) -> None
     mutants={
         "mean over units in place of their sum": {
             "log_mean_pass_grad": lambda theta, x: remade(
-                theta, [g / (1 + x.shape[1]) for g in leaves(stacks.log_mean_pass_grad(theta, x))]
+                theta, [g / (1 + x.shape[1]) for g in leaves(passes.log_mean_pass_grad(theta, x))]
             )
         },
         "the posterior r taken for q": {
             "log_sum_pass_grad": lambda theta, x: remade(
-                theta, [0 * g for g in leaves(stacks.log_sum_pass_grad(theta, x))]
+                theta, [0 * g for g in leaves(passes.log_sum_pass_grad(theta, x))]
             )
         },
-        "the mean passed for the sum": {"log_sum_pass_grad": stacks.log_mean_pass_grad},
+        "the mean passed for the sum": {"log_sum_pass_grad": passes.log_mean_pass_grad},
         "tied weights counted once": {
             "tied_grad": lambda grad: RBM(grad.inference[0].W, grad.generative[0].b, grad.inference[0].b)
         },
@@ -460,7 +469,7 @@ def backpropagation_ascends_the_pass_at_the_mean(impl: Implementation, case: Tie
 
 @check(
     "AO.sec2.4a",
-    of=(gibbs, likelihood, stacks),
+    of=(gibbs, likelihood, passes, stacks),
     cases=st.tuples(rbms(saturation=2.0), st.integers(2, 5)),
     evidence=EXACTLY,
     mutants={
@@ -473,7 +482,7 @@ def backpropagation_ascends_the_pass_at_the_mean(impl: Implementation, case: Tie
             )
         },
         "a draw of h where its mean belongs": {
-            "log_mean_pass_grad": lambda theta, x: stacks.log_sampled_pass_grad(theta, x, rng=1)
+            "log_mean_pass_grad": lambda theta, x: passes.log_sampled_pass_grad(theta, x, rng=1)
         },
     },
 )
@@ -514,7 +523,10 @@ def gradient_is_a_series_along_the_gibbs_chain(impl: Implementation, case: Any) 
 
 @check(
     "AO.sec3.2b",
-    of=(stacks,),
+    of=(
+        passes,
+        stacks,
+    ),
     cases=st.tuples(*(st.integers(1, 5) for _ in range(4))).filter(lambda n: len(set(n)) == 4),
     evidence=EXACTLY,
     mutants={
@@ -559,13 +571,16 @@ def pairs_of_encoders(draw: DrawFn) -> tuple[AutoEncoder, AutoEncoder, Any]:
 @check(
     "AO.sec2.6a",
     "AO.fig1",
-    of=(stacks,),
+    of=(
+        passes,
+        stacks,
+    ),
     cases=pairs_of_encoders(),
     evidence=EXACTLY,
     mutants={
         "h1 thresholded on the way up": {
             "log_sum_pass": upwards(
-                stacks.log_sum_pass,
+                passes.log_sum_pass,
                 lambda theta: theta._replace(
                     inference=(
                         Dense(90 * theta.inference[0].W, 90 * theta.inference[0].b),

@@ -48,7 +48,7 @@ def examined(impl: Implementation, data: str, kind: str) -> Any:
         zip(found, impl.plan(kind, data, QUICK, seed=SEED), strict=True)
     ):
         which = f"{data} {kind} {number}"
-        for name in setting.keys() - CHOICES.keys():
+        for name in setting.keys() - CHOICES[data].keys():
             if isinstance(setting[name], str):
                 ensure(model[name] == setting[name], f"{name} of {which}", actual=model[name])
             else:

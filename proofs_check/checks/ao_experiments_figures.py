@@ -32,8 +32,8 @@ def trained_again(impl: Implementation, data: str, kind: str) -> None:
 
 WRONG_TRAININGS: dict[str, dict[str, Any]] = {
     "draws of another seed": {"run": lambda setting, seed: models.run(setting, seed + 1)},
-    "a rate of sums, not of means": {
-        "run": lambda setting, seed: models.run({**setting, "rates": "row"}, seed)
+    "a rate of means, not of rows": {
+        "run": lambda setting, seed: models.run({**setting, "rates": "mean"}, seed)
     },
 }
 again = partial(

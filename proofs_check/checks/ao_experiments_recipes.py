@@ -19,14 +19,22 @@ from numpy.typing import NDArray
 
 from ...backends.streams import HostStream
 from ...reference.directed.dbn_training import train_machine
-from ...reference.layerwise import stacks
+from ...reference.layerwise import passes, stacks
 from ..registry import EXACTLY, Disagreement, Implementation, agree, check
 from ..reproduce import models
 
 Numbers: TypeAlias = NDArray[Any]
 
 EPOCHS, V = 2, 5
-SETTING = {"batch": 3, "deviation_rbm": 0.5, "deviation": 0.7, "cd_rate": 0.4, "bp_rate": 0.9}
+SETTING = {
+    "data": "tea",
+    "rates": "mean",
+    "batch": 3,
+    "deviation_rbm": 0.5,
+    "deviation": 0.7,
+    "cd_rate": 0.4,
+    "bp_rate": 0.9,
+}
 SIZES = {"hidden": 3, "hidden2": 2, "inference": 4}
 SEEDS = [1, 2]
 
@@ -213,7 +221,7 @@ def of_step(change: Callable[[Any], Any]) -> dict[str, Any]:
     """Return trainers whose gradient of the cross-entropy is another."""
 
     def reconstruction_step(hidden: str) -> Any:
-        right = stacks.reconstruction_step(hidden)
+        right = passes.reconstruction_step(hidden)
         return lambda theta, x, memory, stream: (change(right(theta, x, memory, stream)[0]), memory)
 
     return wrong(reconstruction_step=reconstruction_step)
@@ -248,7 +256,7 @@ OF_TOP = {
 OF_ENCODER = {
     "descends": of_step(lambda grad: scaled(grad, -1.0)),
     "sums over rows": of_step(lambda grad: scaled(grad, 3.0)),
-    "h drawn on the way": wrong(reconstruction_step=lambda _: stacks.reconstruction_step("sample")),
+    "h drawn on the way": wrong(reconstruction_step=lambda _: passes.reconstruction_step("sample")),
     "biases of h not learned": of_step(
         lambda grad: (
             grad._replace(c=0 * grad.c)

@@ -18,7 +18,7 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import belief
 from ...reference.directed.layers import Sigmoid
 from ...reference.directed.mixtures import likelihoods, mixture_grad
-from ...reference.layerwise import incorporation, marginal, recipes, stacks
+from ...reference.layerwise import incorporation, marginal, passes, recipes, stacks
 from ...reference.layerwise.recipes import Deep
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
@@ -170,7 +170,7 @@ def untied_training(theta: Any, rows: Any, **options: Any) -> Any:
 @check(
     "AO.sec2.6a",
     "AO.fig1",
-    of=(recipes, stacks),
+    of=(recipes, passes, stacks),
     cases=stacks_of_encoders(depth=2),
     examples=25,
     evidence=EXACTLY,
@@ -221,7 +221,7 @@ def fine_tuning_steps_up_the_criterion_of_all_layers(impl: Implementation, case:
 @check(
     "AO.alg4",
     "AO.alg5",
-    of=(recipes, stacks, belief),
+    of=(recipes, passes, stacks, belief),
     cases=stacks_of_encoders(depth=1),
     examples=30,
     evidence=EXACTLY,

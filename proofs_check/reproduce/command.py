@@ -40,9 +40,9 @@ def add_parser(subparsers: Any) -> None:
     size.add_argument("--models", type=int, metavar="N", help="so many models")
     parser.add_argument(
         "--rates",
-        choices=("mean", "row"),
-        default="mean",
-        help="a learning rate is of a batch's mean, or of a row",
+        choices=("row", "mean"),
+        default="row",
+        help="a learning rate is of a row (default: the document names no batches), or of a batch's mean",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes")

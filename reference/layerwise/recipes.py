@@ -31,7 +31,8 @@ from ..optimizers import Optimizer
 from ..training.fit import begin, fit
 from .incorporation import Marginal
 from .marginal import best_marginal, upper_bound_grad
-from .stacks import Encoder, generative_net, inference_means, join, reconstruction_step
+from .passes import inference_means, reconstruction_step
+from .stacks import Encoder, generative_net, join
 
 Train: TypeAlias = Callable[[Any, Array, int], Any]
 """``train(encoder, rows, level)`` returns the encoder, or the tuple of them to be tuned, after training."""

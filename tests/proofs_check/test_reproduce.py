@@ -30,7 +30,7 @@ def test_a_longer_search_begins_with_a_shorter_and_no_two_share_settings() -> No
         long = plan(kind, data, 30, seed=1)
         assert plan(kind, data, 7, seed=1) == long[:7]
         for setting in long:
-            assert set(setting) == {"kind", "data", *models.CHOICES, *TABLE_1[kind]}
+            assert set(setting) == {"kind", "data", "rates", *models.CHOICES[data], *TABLE_1[kind]}
             assert all(p.low <= setting[name] <= p.high for name, p in TABLE_1[kind].items())
     rates = [plan(kind, data, 1, seed=1)[0]["cd_rate"] for kind, data in product(models.KINDS, models.DATA)]
     assert len(set(rates)) == 8
@@ -87,8 +87,8 @@ def test_models_have_the_document_s_sizes_and_bounds(kind: str) -> None:
 
 @pytest.mark.usefixtures("little")
 def test_a_rate_of_a_row_is_batch_times_that_of_a_mean() -> None:
-    setting = plan("ae", "tea", 1, seed=3)[0]
-    times = {**setting, **{name: 20 * setting[name] for name in ("cd_rate", "bp_rate")}}
+    (setting,) = plan("ae", "tea", 1, seed=3, rates="mean")
+    times = {**setting, **{name: setting["batch"] * setting[name] for name in ("cd_rate", "bp_rate")}}
     of_row, of_mean = models.run(plan("ae", "tea", 1, seed=3, rates="row")[0], 9), models.run(times, 9)
     assert [of_row[name] for name in models.NUMBERS] == [of_mean[name] for name in models.NUMBERS]
 
@@ -403,3 +403,17 @@ def test_stored_models_are_those_of_the_search() -> None:
             assert {name: model[name] for name in TABLE_1[kind]} == {
                 name: setting[name] for name in TABLE_1[kind]
             }
+
+
+def test_the_table_of_verdicts_is_what_was_found() -> None:
+    text = (STORED.parent / "reproduction.md").read_text("utf-8")
+    told = {}
+    for says, *words in re.findall(r"^\| (.+?) \|(.*?)\|(.*?)\|(.*?)\|(.*?)\|$", text, flags=re.MULTILINE):
+        told.update({(says, k): word.strip() for k, word in enumerate(words) if word.strip()})
+    found = {}
+    for k, (folder, data) in enumerate(product((STORED, STORED / "mean-rates"), models.DATA)):
+        for file in folder.glob(f"AO.exp*.{data}.json"):
+            found.update({(v["says"], k): v["verdict"] for v in json.loads(file.read_text())})
+    assert {
+        key: word for key, word in told.items() if word in ("confirmed", "undecided", "contradicted")
+    } == found

@@ -52,7 +52,7 @@ from exactgen.reference.directed import (
     mixtures,
     updown,
 )
-from exactgen.reference.layerwise import criteria, incorporation, marginal, selection, stacks
+from exactgen.reference.layerwise import criteria, incorporation, marginal, passes, selection, stacks
 from exactgen.reference.training import fit as training
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -430,14 +430,14 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     stacks.untie: ((THETA,), {}),
     stacks.join: (([ENCODER, NEXT],), {}),
     stacks.generative_net: ((ENCODER,), {}),
-    stacks.inference_means: ((ENCODER, VISIBLE), {}),
-    stacks.log_mean_pass: ((ENCODER, VISIBLE), {}),
-    stacks.log_mean_pass_grad: ((ENCODER, VISIBLE), {}),
-    stacks.log_sampled_pass: ((ENCODER, VISIBLE), {}),
-    stacks.log_sampled_pass_grad: ((ENCODER, VISIBLE), {}),
-    stacks.log_sum_pass: ((ENCODER, VISIBLE), {}),
-    stacks.log_sum_pass_grad: ((ENCODER, VISIBLE), {}),
-    stacks.criterion: ((ENCODER, VISIBLE), {"weights": law(N)}),
+    passes.inference_means: ((ENCODER, VISIBLE), {}),
+    passes.log_mean_pass: ((ENCODER, VISIBLE), {}),
+    passes.log_mean_pass_grad: ((ENCODER, VISIBLE), {}),
+    passes.log_sampled_pass: ((ENCODER, VISIBLE), {}),
+    passes.log_sampled_pass_grad: ((ENCODER, VISIBLE), {}),
+    passes.log_sum_pass: ((ENCODER, VISIBLE), {}),
+    passes.log_sum_pass_grad: ((ENCODER, VISIBLE), {}),
+    passes.criterion: ((ENCODER, VISIBLE), {"weights": law(N)}),
 }
 STANDS_IN = {
     training.fit: fitted,
@@ -591,7 +591,7 @@ LIKENESSES = {
 UNREAD = {
     annealing.log_partition_below: [(0, 0, 2)],
     annealing.log_partition_above: [(0, 0, 2)],
-    stacks.inference_means: [(0, 0, 1, 0, 0), (0, 0, 1, 0, 1)],
+    passes.inference_means: [(0, 0, 1, 0, 0), (0, 0, 1, 0, 1)],
 }
 MADE = (mixtures.Likelihoods, incorporation.Marginal)  # by functions that check; not to be made by hand
 STEPS = set(STANDS_IN) - {kernels.kernel_matrix, training.fit, states.state_blocks} | {training.begin}

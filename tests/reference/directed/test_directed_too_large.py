@@ -9,7 +9,7 @@ import pytest
 from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief, dbn, dbn_bound, dbn_training, layers, mixtures, updown
 from exactgen.reference.directed.layers import Sigmoid
-from exactgen.reference.layerwise import criteria, marginal, selection, stacks
+from exactgen.reference.layerwise import criteria, marginal, passes, selection, stacks
 from exactgen.reference.networks import Dense
 
 V, N = 5, 3
@@ -66,9 +66,9 @@ CALLS: dict[str, Callable[[int], Any]] = {
     "empirical_bound": lambda H: selection.empirical_bound(
         selection.Lower(layer(V, H), lambda x: np.full((N, H), 0.5)), X
     ),
-    "log_sum_pass": lambda H: stacks.log_sum_pass(encoder(H), X),
-    "log_sum_pass_grad": lambda H: stacks.log_sum_pass_grad(encoder(H), X),
-    "criterion": lambda H: stacks.criterion(encoder(H), X),
+    "log_sum_pass": lambda H: passes.log_sum_pass(encoder(H), X),
+    "log_sum_pass_grad": lambda H: passes.log_sum_pass_grad(encoder(H), X),
+    "criterion": lambda H: passes.criterion(encoder(H), X),
 }
 
 

@@ -16,7 +16,7 @@ from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief
 from exactgen.reference.directed.dbn_training import train_machine
 from exactgen.reference.directed.layers import Sigmoid, Table
-from exactgen.reference.layerwise import recipes, stacks
+from exactgen.reference.layerwise import passes, recipes, stacks
 from exactgen.reference.layerwise.marginal import best_optimistic_layer
 from exactgen.reference.layerwise.recipes import Deep, fine_tune, train_deep, train_encoder, train_encoders
 from exactgen.reference.layerwise.stacks import AutoEncoder
@@ -160,7 +160,7 @@ def test_training_takes_the_steps_of_reconstruction(xp: Any, kind: str, visit: s
     stream = HostStream(streams[0])
     rows = grey[stream.permutation(len(DATA), like=DATA)]
     rows = stream.bernoulli(rows) if visit == "sample" else rows
-    step, _ = stacks.reconstruction_step("mean")(theta, rows, (), stream)
+    step, _ = passes.reconstruction_step("mean")(theta, rows, (), stream)
     assert_same(
         found, rebuild(theta, (a + 0.5 * g for a, g in zip(leaves(theta), leaves(step), strict=True)))
     )
@@ -195,10 +195,10 @@ def test_exact_ascent_of_all_layers_never_lowers_the_criterion(xp: Any, kind: st
     """[AO] 2.6: eq. 25 with both codes summed out rises at every step, in every layer; log P(x) is exact."""
     first = starts(kind)
     theta = Deep(on(xp, first), on(xp, machine_on(first)))
-    values = [float(stacks.criterion(stacks.join(theta.encoders), xp(DATA)))]
+    values = [float(passes.criterion(stacks.join(theta.encoders), xp(DATA)))]
 
     def watch(state: Any) -> None:
-        values.append(float(stacks.criterion(stacks.join(state.theta), xp(DATA))))
+        values.append(float(passes.criterion(stacks.join(state.theta), xp(DATA))))
 
     def train(encoders: Any, rows: Any, level: int) -> Any:
         assert level == 0

@@ -14,7 +14,7 @@ from exactgen.reference.boltzmann.gibbs import gibbs_kernel
 from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief
 from exactgen.reference.directed.layers import law_of_means
-from exactgen.reference.layerwise import stacks
+from exactgen.reference.layerwise import passes, stacks
 from exactgen.reference.layerwise.stacks import AutoEncoder
 from exactgen.reference.networks import Dense
 from exactgen.reference.optimizers import adam, leaves, rebuild, sgd
@@ -114,24 +114,24 @@ def assert_close(found: Any, wanted: Any, rtol: float = 1e-11) -> None:
 @pytest.mark.parametrize("make", [aeri, deep, lambda xp=np.asarray: stacks.untie(tied(xp))])
 def test_passes_are_the_sums_over_states(xp: Any, make: Any) -> None:
     theta, plain, x = make(xp), make(), xp(X)
-    sums = to_numpy(stacks.log_sum_pass(theta, x))
+    sums = to_numpy(passes.log_sum_pass(theta, x))
     np.testing.assert_allclose(sums, [brute_sum(plain, np.array(row)) for row in X], rtol=1e-12)
-    means = to_numpy(stacks.log_mean_pass(theta, x))
+    means = to_numpy(passes.log_mean_pass(theta, x))
     np.testing.assert_allclose(means, [brute_mean(plain, np.array(row)) for row in X], rtol=1e-12)
-    q = to_numpy(stacks.inference_means(theta, x))
+    q = to_numpy(passes.inference_means(theta, x))
     np.testing.assert_allclose(q, [run(plain.inference, np.array(row)) for row in X], rtol=1e-13)
 
 
 @pytest.mark.parametrize("make", [aeri, deep])
 def test_backpropagation_is_the_derivative(xp: Any, make: Any) -> None:
-    found = stacks.log_mean_pass_grad(make(xp), xp(X))
+    found = passes.log_mean_pass_grad(make(xp), xp(X))
     assert isinstance(found, AutoEncoder)
     assert_close(found, complex_step_grad(brute_mean, make()))
 
 
 @pytest.mark.parametrize("make", [aeri, deep])
 def test_gradient_of_the_sum_is_the_derivative(xp: Any, make: Any) -> None:
-    assert_close(stacks.log_sum_pass_grad(make(xp), xp(X)), complex_step_grad(brute_sum, make()))
+    assert_close(passes.log_sum_pass_grad(make(xp), xp(X)), complex_step_grad(brute_sum, make()))
 
 
 def test_gradient_of_the_sum_through_two_codes_in_blocks(xp: Any, monkeypatch: Any) -> None:
@@ -140,9 +140,9 @@ def test_gradient_of_the_sum_through_two_codes_in_blocks(xp: Any, monkeypatch: A
     sizes = ((5, 2), (2, 3), (3, 4), (4, 5))
     plain = [layer(rng, *size) for size in sizes]
     theta = AutoEncoder((plain[0],), tuple(plain[1:]))
-    monkeypatch.setattr(stacks, "_BLOCK", 3 * 2**7)
+    monkeypatch.setattr(passes, "_BLOCK", 3 * 2**7)
     made = rebuild(theta, (xp(a) for a in leaves(theta)))
-    assert_close(stacks.log_sum_pass_grad(made, xp(X)), complex_step_grad(brute_sum, theta))
+    assert_close(passes.log_sum_pass_grad(made, xp(X)), complex_step_grad(brute_sum, theta))
 
 
 @pytest.mark.parametrize(("hidden", "brute"), [("mean", brute_mean), ("sum", brute_sum)])
@@ -150,7 +150,7 @@ def test_tied_gradient_counts_both_uses_of_a_weight(xp: Any, hidden: str, brute:
     def of_tied(theta: RBM, x: Any) -> Any:
         return brute(AutoEncoder((Dense(theta.W, theta.c),), (Dense(theta.W.T, theta.b),)), x)
 
-    direction, memory = stacks.reconstruction_step(hidden)(tied(xp), xp(X), ("kept",), None)  # type: ignore[arg-type]
+    direction, memory = passes.reconstruction_step(hidden)(tied(xp), xp(X), ("kept",), None)  # type: ignore[arg-type]
     assert memory == ("kept",)
     assert_close(direction, complex_step_grad(of_tied, tied()))
 
@@ -159,7 +159,7 @@ def test_a_draw_has_the_sum_as_its_exact_mean(xp: Any) -> None:
     theta, x = aeri(xp), xp(X)
 
     def pass_(rows: Any, *, rng: Any) -> Any:
-        return stacks.log_sampled_pass(theta, rows, rng=rng)[0][:, None]
+        return passes.log_sampled_pass(theta, rows, rng=rng)[0][:, None]
 
     outcomes = expect(pass_, x)
     np.testing.assert_allclose(to_numpy(outcomes.total_weight), 1, rtol=1e-12)
@@ -169,8 +169,8 @@ def test_a_draw_has_the_sum_as_its_exact_mean(xp: Any) -> None:
 
 def test_three_passes_are_three_numbers_and_jensen_orders_two() -> None:
     theta, x = aeri(), np.array(X)
-    total, mean = stacks.log_sum_pass(theta, x), stacks.log_mean_pass(theta, x)
-    outcomes = expect(lambda rows, *, rng: stacks.log_sampled_pass(theta, rows, rng=rng)[0][:, None], x)
+    total, mean = passes.log_sum_pass(theta, x), passes.log_mean_pass(theta, x)
+    outcomes = expect(lambda rows, *, rng: passes.log_sampled_pass(theta, rows, rng=rng)[0][:, None], x)
     drawn = outcomes.mean(lambda values: values)[:, 0]
     # log E P(x|h) >= E log P(x|h); and log P(x|.) is concave in the h it is given, so its mean is above too.
     assert np.all(total > drawn + 1e-3)
@@ -182,8 +182,8 @@ def test_three_passes_are_three_numbers_and_jensen_orders_two() -> None:
 def test_sampled_backpropagation_is_the_straight_through_rule(make: Any) -> None:
     torch = pytest.importorskip("torch")
     theta, x = make(), np.array(X)
-    found = stacks.log_sampled_pass_grad(theta, x, rng=4)
-    _, h = stacks.log_sampled_pass(theta, x, rng=4)  # the same draw
+    found = passes.log_sampled_pass_grad(theta, x, rng=4)
+    _, h = passes.log_sampled_pass(theta, x, rng=4)  # the same draw
     tensors = rebuild(theta, (torch.tensor(a, requires_grad=True) for a in leaves(theta)))
     mean = value = torch.tensor(x)
     for W, b in tensors.inference:
@@ -201,15 +201,15 @@ def test_mean_pass_of_probabilities_is_the_expected_cross_entropy() -> None:
     theta, grey = deep(), np.array([[0.25, 0.5, 1.0, 0.0, 0.75]])
     p = run((*theta.inference, *theta.generative), grey)[0]
     wanted = np.sum(grey[0] * np.log(p) + (1 - grey[0]) * np.log(1 - p))
-    np.testing.assert_allclose(stacks.log_mean_pass(theta, grey), [wanted], rtol=1e-12)
+    np.testing.assert_allclose(passes.log_mean_pass(theta, grey), [wanted], rtol=1e-12)
 
 
 @pytest.mark.parametrize("make", [aeri, deep])
 def test_saturated_units_give_finite_numbers_and_gradients(xp: Any, make: Any) -> None:
     big = rebuild(make(xp), (300 * a for a in leaves(make(xp))))
-    for value in (stacks.log_sum_pass(big, xp(X)), stacks.log_mean_pass(big, xp(X))):
+    for value in (passes.log_sum_pass(big, xp(X)), passes.log_mean_pass(big, xp(X))):
         assert np.all(np.isfinite(to_numpy(value)))
-    for grad in (stacks.log_sum_pass_grad(big, xp(X)), stacks.log_mean_pass_grad(big, xp(X))):
+    for grad in (passes.log_sum_pass_grad(big, xp(X)), passes.log_mean_pass_grad(big, xp(X))):
         assert all(np.all(np.isfinite(to_numpy(a))) for a in leaves(grad))
 
 
@@ -221,7 +221,7 @@ def test_what_is_too_small_for_a_product_is_summed_in_logarithms(xp: Any) -> Non
         Dense(np.zeros((1, 3)), np.full(3, 800.0)),
     )
     theta = AutoEncoder((Dense(np.zeros((5, 1)), np.zeros(1)),), (above, below))
-    found = stacks.log_sum_pass(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
+    found = passes.log_sum_pass(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
     with mpmath.workdps(50):
         off = 1 / (1 + mpmath.exp(800))
         total = sum(
@@ -229,7 +229,7 @@ def test_what_is_too_small_for_a_product_is_summed_in_logarithms(xp: Any) -> Non
             for k in range(4)
         )
         assert float(to_numpy(found)[0]) == pytest.approx(float(mpmath.log(total)), rel=1e-13)
-    grad = stacks.log_sum_pass_grad(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
+    grad = passes.log_sum_pass_grad(rebuild(theta, (xp(a) for a in leaves(theta))), xp(np.zeros((1, 5))))
     assert all(np.all(np.isfinite(to_numpy(g))) for g in leaves(grad))
 
 
@@ -244,7 +244,7 @@ def test_criterion_is_eq_25_and_bounds_the_likelihood_with_q_d(xp: Any, weights:
         for share, row in zip(w, X, strict=True)
         if share
     )
-    found = float(stacks.criterion(aeri(xp), xp(X), weights=None if weights is None else xp(weights)))
+    found = float(passes.criterion(aeri(xp), xp(X), weights=None if weights is None else xp(weights)))
     assert found == pytest.approx(wanted, rel=1e-12)
     q_d = sum(
         share
@@ -266,7 +266,7 @@ def test_eq_25_keeps_the_diagonal_of_the_one_step_law_of_the_machine() -> None:
     kernel = gibbs_kernel(tied())
     at = state_index(x, (2,) * 5)
     np.testing.assert_allclose(
-        np.exp(stacks.log_sum_pass(stacks.untie(tied()), x)), kernel[at, at], rtol=1e-12
+        np.exp(passes.log_sum_pass(stacks.untie(tied()), x)), kernel[at, at], rtol=1e-12
     )
 
 
@@ -280,8 +280,8 @@ def test_join_is_inference_up_then_generation_down(xp: Any) -> None:
     whole = stacks.join([first, second])
     assert [tuple(part.W.shape) for part in whole.inference] == [(5, 6), (6, 4), (4, 2)]
     assert [tuple(part.W.shape) for part in whole.generative] == [(2, 4), (4, 5)]
-    up = stacks.inference_means(second, stacks.inference_means(first, xp(X)))
-    np.testing.assert_allclose(to_numpy(stacks.inference_means(whole, xp(X))), to_numpy(up), rtol=1e-14)
+    up = passes.inference_means(second, passes.inference_means(first, xp(X)))
+    np.testing.assert_allclose(to_numpy(passes.inference_means(whole, xp(X))), to_numpy(up), rtol=1e-14)
     with pytest.raises(ValueError, match="layers must chain: layer 1 takes 5 units, the one before gives 2"):
         stacks.join([second, first])
 
@@ -307,15 +307,15 @@ def flat(stack: Any) -> AutoEncoder:
 @pytest.mark.parametrize(("hidden", "brute"), [("mean", brute_mean), ("sum", brute_sum)])
 def test_step_of_a_stack_is_the_derivative_by_every_part(xp: Any, hidden: str, brute: Any) -> None:
     """[AO] 2.6: all layers at once, tied weights (both uses of them) and an h' among them."""
-    direction, _ = stacks.reconstruction_step(hidden)(mixed_stack(xp), xp(X), (), None)  # type: ignore[arg-type]
+    direction, _ = passes.reconstruction_step(hidden)(mixed_stack(xp), xp(X), (), None)  # type: ignore[arg-type]
     assert [type(part) for part in direction] == [RBM, AutoEncoder, RBM]
     wanted = complex_step_grad(lambda theta, x: brute(flat(theta), x), mixed_stack())
     assert_close(direction, wanted, rtol=1e-10)
 
 
 def test_sampled_step_of_a_stack_is_that_of_its_join_in_parts(xp: Any) -> None:
-    direction, _ = stacks.reconstruction_step("sample")(mixed_stack(xp), xp(X), (), HostStream(3))
-    whole = stacks.log_sampled_pass_grad(stacks.join(mixed_stack(xp)), xp(X), rng=HostStream(3))
+    direction, _ = passes.reconstruction_step("sample")(mixed_stack(xp), xp(X), (), HostStream(3))
+    whole = passes.log_sampled_pass_grad(stacks.join(mixed_stack(xp)), xp(X), rng=HostStream(3))
     first, rich, small = (rebuild(p, (to_numpy(a) for a in leaves(p))) for p in direction)
     up, down = (tuple(Dense(*map(to_numpy, part)) for part in half) for half in whole)
     assert_close(first, RBM(up[0].W + down[-1].W.T, down[-1].b, up[0].b))
@@ -359,7 +359,7 @@ def test_training_raises_the_pass_and_sampled_training_its_mean(hidden: str) -> 
         done = fit(
             begin(start, optimizer=optimizer),
             x,
-            step=stacks.reconstruction_step(hidden),
+            step=passes.reconstruction_step(hidden),
             optimizer=optimizer,
             batch_size=4,
             epochs=300,
@@ -367,7 +367,7 @@ def test_training_raises_the_pass_and_sampled_training_its_mean(hidden: str) -> 
         ).theta
         assert type(done) is type(start)
         before, after = (
-            float(np.mean(stacks.log_sum_pass(stacks.untie(t) if isinstance(t, RBM) else t, x)))
+            float(np.mean(passes.log_sum_pass(stacks.untie(t) if isinstance(t, RBM) else t, x)))
             for t in (start, done)
         )
         assert after > before + 0.5
@@ -381,18 +381,18 @@ def test_fine_tuning_all_layers_beats_layer_after_layer() -> None:
 
     def train(theta: AutoEncoder, rows: Any) -> AutoEncoder:
         start = begin(theta, optimizer=optimizer)
-        step = stacks.reconstruction_step("mean")
+        step = passes.reconstruction_step("mean")
         done: AutoEncoder = fit(
             start, rows, step=step, optimizer=optimizer, batch_size=4, epochs=400, seed=1
         ).theta
         return done
 
     first = train(first, x)
-    codes = stacks.inference_means(first, x)
+    codes = passes.inference_means(first, x)
     second = train(stacks.initial((3, 2), (2, 3), deviation=0.3, like=x, rng=2), codes)
     whole = stacks.join([first, second])
     tuned = train(whole, x)
-    assert np.mean(stacks.log_mean_pass(tuned, x)) > np.mean(stacks.log_mean_pass(whole, x)) + 0.1
+    assert np.mean(passes.log_mean_pass(tuned, x)) > np.mean(passes.log_mean_pass(whole, x)) + 0.1
 
 
 # --- bad input ---------------------------------------------------------------------------------------------
@@ -401,27 +401,27 @@ def test_fine_tuning_all_layers_beats_layer_after_layer() -> None:
 def test_bad_input_is_named() -> None:
     rng, x = np.random.default_rng(0), np.array(X)
     with pytest.raises(ValueError, match="needs an inference and a generative layer"):
-        stacks.log_mean_pass(AutoEncoder((), (layer(rng, 3, 5),)), x)
+        passes.log_mean_pass(AutoEncoder((), (layer(rng, 3, 5),)), x)
     with pytest.raises(ValueError, match="layer 0 takes 4 units, the one before gives 5"):
-        stacks.log_sum_pass(AutoEncoder((layer(rng, 4, 3),), (layer(rng, 3, 5),)), x)
+        passes.log_sum_pass(AutoEncoder((layer(rng, 4, 3),), (layer(rng, 3, 5),)), x)
     with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got Dense at 1"):
         stacks.join((aeri(), layer(rng, 3, 5)))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got ndarray at 0"):
-        stacks.reconstruction_step("mean")(layer(rng, 5, 3), x, (), None)  # type: ignore[arg-type]
+        passes.reconstruction_step("mean")(layer(rng, 5, 3), x, (), None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="grad must have the layers of the joined stack, 4 up and 3 down"):
         stacks.parts_grad(mixed_stack(), aeri())
     with pytest.raises(ValueError, match="hidden must be one of"):
-        stacks.reconstruction_step("activation")
+        passes.reconstruction_step("activation")
     with pytest.raises(ValueError, match="x"):
-        stacks.log_mean_pass(aeri(), x[:, :4])
+        passes.log_mean_pass(aeri(), x[:, :4])
     wide = AutoEncoder((layer(rng, 5, 40),), (layer(rng, 40, 5),))
     with pytest.raises(ValueError, match="states"):
-        stacks.log_sum_pass(wide, x)
+        passes.log_sum_pass(wide, x)
 
 
 def test_law_of_h_is_the_mixture_of_the_rows_codes(xp: Any) -> None:
     """q_D of an AERI, which its top is to learn ([AO] eq. 11-12), from its means alone."""
-    means = stacks.inference_means(aeri(xp), xp(X))
+    means = passes.inference_means(aeri(xp), xp(X))
     found = to_numpy(law_of_means(means, xp([0.25] * 4)))
     wanted = [
         np.mean([law_of_bits(h, run(aeri().inference, np.array(row))) for row in X])

@@ -1,0 +1,266 @@
+r"""What an auto-encoder makes of x: up through q(h | x) and down through P(x | h), and its gradients.
+
+.. math:: q(h \mid x) = \prod_j q(h_j \mid x), \qquad
+          \log \textstyle\sum_h P(x \mid h)\, q(h \mid x)\, P_D(x) \le \log P(x)      [AO] eq. 21-25
+
+Three things are called the reconstruction of x, and differ in what becomes of h ([AO] footnote 3):
+
+    log_sum_pass     h is summed out:               log sum_h P(x | h) q(h | x), the criterion itself
+    log_sampled_pass h is drawn from q(h | x):      log P(x | h)
+    log_mean_pass    h is its own mean activation:  log P(x | E_q h), minus the cross-entropy of practice
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from ...backends.arrays import Array, array_namespace
+from ...backends.streams import Rng, Stream, as_stream
+from ..arguments import check_choice, check_probability
+from ..boltzmann.rbm import RBM
+from ..directed.layers import log_bits, log_conditional, log_conditional_table
+from ..directed.mixtures import data_law
+from ..networks import Dense, dense, dense_backward, mlp_forward
+from ..numerics import log_sum_exp, sigmoid, softplus, x_log_y
+from ..states import binary_states
+from .stacks import AutoEncoder, check_auto_encoder, generative_net, join, parts_grad, tied_grad, untie
+
+_BLOCK = 2**22  # numbers per block of a table of rows and states of two layers
+
+
+# --- inference --------------------------------------------------------------------------------------------
+
+
+def inference_means(theta: AutoEncoder, x: Array) -> Array:
+    """Return q(h_j = 1 | x) of each row: all there is to a factorised q.      [AO] eq. 21-22
+
+    Shapes: x (n, V) -> (n, H).   Exactness: exact.
+    """
+    check_auto_encoder(theta)
+    return sigmoid(_inference(theta, x)[-1])
+
+
+# --- mean activation --------------------------------------------------------------------------------------
+
+
+def log_mean_pass(theta: AutoEncoder, x: Array) -> Array:
+    r"""Return :math:`\log P(x \mid \bar h),\ \bar h = E_q h`: minus the cross-entropy of the outputs.
+
+    All units between x and x are mean activations.      [AO] 3.2, footnote 3
+    Shapes: x (n, V), binary or means (the expectation over their bits) -> (n,).   Exactness: exact.
+    """
+    return _log_likelihood(x, _mean_pass(theta, x)[-1])
+
+
+def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
+    """Return the gradient of the mean of ``log_mean_pass`` over the rows: backpropagation.
+
+    Shapes: x (n, V) -> AutoEncoder.   Exactness: exact.
+    """
+    values, depth = _mean_pass(theta, x), len(theta.inference)
+    error = (x - sigmoid(values[-1])) / x.shape[0]
+    grads, _ = _backward((*theta.inference, *theta.generative), values, error)
+    return AutoEncoder(grads[:depth], grads[depth:])
+
+
+def _mean_pass(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
+    check_auto_encoder(theta)
+    layers = (*theta.inference, *theta.generative)
+    return mlp_forward(layers, x, activations=_to_logits(layers))
+
+
+# --- a draw -----------------------------------------------------------------------------------------------
+
+
+def log_sampled_pass(theta: AutoEncoder, x: Array, *, rng: Rng) -> tuple[Array, Array]:
+    r"""Return :math:`\log P(x \mid h)` of a draw h from q(h | x), and h.      [AO] footnote 3
+
+    Generative layers below h pass means on, so with more than one the value is not that of their law.
+    Shapes: x (n, V) -> (n,), (n, H).   Exactness: E exp of it is exp ``log_sum_pass``, for one such layer.
+    """
+    check_auto_encoder(theta)
+    h = as_stream(rng, like=x).bernoulli(inference_means(theta, x))
+    logits = mlp_forward(theta.generative, h, activations=_to_logits(theta.generative))[-1]
+    return _log_likelihood(x, logits), h
+
+
+def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEncoder:
+    """Return backpropagation through a draw: h is drawn, and its mean's derivative is used as its own.
+
+    For the generative layers it is the gradient of the mean of ``log_sampled_pass``, given h; for the
+    inference layers it is the straight-through rule, which is the gradient of nothing.
+    Shapes: x (n, V) -> AutoEncoder.
+    """
+    check_auto_encoder(theta)
+    up = _inference(theta, x)
+    mean = sigmoid(up[-1])
+    h = as_stream(rng, like=x).bernoulli(mean)
+    down = mlp_forward(theta.generative, h, activations=_to_logits(theta.generative))
+    generative, error = _backward(theta.generative, down, (x - sigmoid(down[-1])) / x.shape[0])
+    inference, _ = _backward(theta.inference, up, error * mean * (1 - mean))
+    return AutoEncoder(inference, generative)
+
+
+# --- the sum ----------------------------------------------------------------------------------------------
+
+
+def log_sum_pass(theta: AutoEncoder, x: Array) -> Array:
+    r"""Return :math:`\log\sum_h P(x \mid h)\, q(h \mid x)` of each row; layers below h are summed out too.
+
+    Shapes: x (n, V) binary -> (n,).   Exactness: exact to rounding.      [AO] eq. 25 without P_D(x)
+    Cost: n 2^H, and 2^(H + H_1) where there is a layer of H_1 units between h and x.
+    Raises: ValueError where x does not suit, or there are too many states.
+    """
+    return log_sum_exp(_log_joint(theta, x)[1], axis=1)
+
+
+def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> Array:
+    r"""Return :math:`\mathbb{E}_{x \sim P_D} \log \sum_h P(x \mid h)\, q(h \mid x)\, P_D(x)`.   [AO] eq. 25
+
+    It bounds the criterion [AO] eq. 10 from below at this q, and so U_D.  A repeated row counts as a row of
+    its own, with its own share of P_D: that bounds too.
+    Shapes: x (n, V) binary, weights (n,), a law over the rows (1/n each where it is not given) -> ().
+    Exactness: exact to rounding.
+    """
+    xp = array_namespace(x)
+    weights = data_law(x.shape[0], weights, like=theta.inference[0].W)
+    passed = log_sum_pass(theta, x)
+    return xp.sum(xp.where(weights > 0, weights * passed, xp.zeros_like(passed))) + xp.sum(
+        x_log_y(weights, weights)
+    )
+
+
+def log_sum_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
+    r"""Return the gradient of the mean of ``log_sum_pass``, also that of ``criterion``, over the rows.
+
+    With :math:`r(h \mid x) \propto P(x \mid h) q(h \mid x)` it is :math:`\mathbb{E}_r[h] - \mathbb{E}_q[h]`
+    at the logits of h, and :math:`\mathbb{E}_r[(x - \sigma(a(h)))\, h]` for the weights below.  Under more
+    generative layers r goes on down, by :math:`r(h_1, h_2 \mid x) = P(h_1 \mid h_2, x)\, r(h_2 \mid x)`.
+    Shapes: x (n, V) binary -> AutoEncoder.   Exactness: exact.
+    Cost: n 2^H, and 2^H V; n 2^(H + H_1) exponentials where there is a layer of H_1 units between h and x.
+    Raises: ValueError as ``log_sum_pass``.
+    """
+    xp, n = array_namespace(x), x.shape[0]
+    log_p, log_joint = _log_joint(theta, x)
+    values, h = _inference(theta, x), binary_states(theta.inference[-1].b.shape[0], like=x)
+    r = xp.exp(log_joint - log_sum_exp(log_joint, axis=1)[:, None]) / n  # (n, 2^H)
+    inference, _ = _backward(theta.inference, values, r @ h - sigmoid(values[-1]) / n)
+    grads, tables = list[Dense](), [log_conditional_table(layer) for layer in generative_net(theta)[1:]]
+    for layer, table in zip(theta.generative[:-1], reversed(tables), strict=True):
+        above = log_p.pop()
+        r, pairs = _posterior_below(log_p[-1], table, above, r)
+        grads.append(_generative_grad(layer, pairs, binary_states(layer.b.shape[0], like=x)))
+    grads.append(_generative_grad(theta.generative[-1], r, x))
+    return AutoEncoder(inference, tuple(grads))
+
+
+def _log_joint(theta: AutoEncoder, x: Array) -> tuple[list[Array], Array]:
+    """Return log P(x | h) of all states of every generative layer, the lowest first, and the log joint.
+
+    The latter is log P(x | h) q(h | x) of the states of the topmost h: (n, 2^H).
+    """
+    check_auto_encoder(theta)
+    xp, (bottom, *above) = array_namespace(x), generative_net(theta)
+    log_p = [log_conditional(bottom, x)]
+    for layer in above:
+        log_p.append(_log_product(log_p[-1], log_conditional_table(layer)))
+    h = binary_states(theta.inference[-1].b.shape[0], like=x)
+    return log_p, log_p[-1] + xp.matrix_transpose(log_bits(h, _inference(theta, x)[-1]))
+
+
+def _log_product(log_a: Array, log_b: Array) -> Array:
+    """Return the logarithm of the matrix product of exponentials, whatever their range."""
+    xp = array_namespace(log_a, log_b)
+    top, limits = xp.max(log_a, axis=1, keepdims=True), xp.finfo(log_a.dtype)
+    product = xp.exp(log_a - top) @ xp.exp(log_b)
+    if bool(xp.all(product > log_a.shape[1] * float(limits.smallest_normal) / float(limits.eps))):
+        return xp.log(product) + top
+    # Too small for their rounding: those sums are taken in logarithms.
+    return xp.stack([log_sum_exp(log_a[k, :][:, None] + log_b, axis=0) for k in range(log_a.shape[0])])
+
+
+def _posterior_below(log_below: Array, log_table: Array, log_above: Array, r: Array) -> tuple[Array, Array]:
+    """Return P(h1 | x) r(x) of the states below a layer, and P(h1, h2 | x) r(x) summed over the rows.
+
+    Shapes: log P(x | h1) (n, S1), log P(h1 | h2) (S1, S2), log P(x | h2) (n, S2), P(h2 | x) r(x) (n, S2)
+    -> (n, S1), (S1, S2).
+    """
+    xp, n = array_namespace(r), r.shape[0]
+    rows, below, pairs = max(1, _BLOCK // prod(log_table.shape)), [], xp.zeros_like(log_table)
+    for k in range(0, n, rows):
+        at = slice(k, min(k + rows, n))
+        both = xp.exp(log_below[at, :][:, :, None] + log_table - log_above[at, :][:, None, :])
+        both = both * r[at, :][:, None, :]
+        pairs = pairs + xp.sum(both, axis=0)
+        below.append(xp.sum(both, axis=2))
+    return xp.concat(below), pairs
+
+
+def _generative_grad(layer: Dense, pairs: Array, below: Array) -> Dense:
+    """Return the gradient of the mean log P(below | h) over pairs with these probabilities.
+
+    Shapes: pairs (m, 2^H), below (m, V) bits -> Dense.
+    """
+    xp, h = array_namespace(pairs), binary_states(layer.W.shape[0], like=pairs)
+    # x - sigma(a(h)), averaged over x given h, is a (2^H, V) table.
+    miss = xp.matrix_transpose(pairs) @ below
+    miss = miss - xp.sum(pairs, axis=0)[:, None] * dense(layer, h, activation="sigmoid")
+    return Dense(xp.matrix_transpose(h) @ miss, xp.sum(miss, axis=0))
+
+
+# --- training ---------------------------------------------------------------------------------------------
+
+
+def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tuple[Any, Any]]:
+    """Return the step, for ``training.fit``, of an ``Encoder``, or of a tuple of them: all layers at once.
+
+    ``hidden`` says what becomes of h: "mean" (backpropagation with cross-entropy, [AO] 3.2), "sample" or
+    "sum".      [AO] footnote 3; 2.6 for a stack, tied weights staying tied
+    """
+    check_choice("hidden", hidden, "mean", "sample", "sum")
+
+    def gradient(theta: AutoEncoder, rows: Array, stream: Stream) -> AutoEncoder:
+        if hidden == "sample":
+            return log_sampled_pass_grad(theta, rows, rng=stream)
+        return log_mean_pass_grad(theta, rows) if hidden == "mean" else log_sum_pass_grad(theta, rows)
+
+    def step(theta: Any, rows: Array, memory: Any, stream: Stream) -> tuple[Any, Any]:
+        if isinstance(theta, AutoEncoder):
+            return gradient(theta, rows, stream), memory
+        if isinstance(theta, RBM):
+            return tied_grad(gradient(untie(theta), rows, stream)), memory
+        return parts_grad(theta, gradient(join(theta), rows, stream)), memory
+
+    return step
+
+
+# --- what the passes share --------------------------------------------------------------------------------
+
+
+def _to_logits(layers: Sequence[Dense]) -> tuple[str, ...]:
+    return ("sigmoid",) * (len(layers) - 1) + ("identity",)
+
+
+def _inference(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
+    """Return the values of the inference layers from x on, the logits of h last."""
+    return mlp_forward(theta.inference, x, activations=_to_logits(theta.inference))
+
+
+def _backward(
+    layers: Sequence[Dense], values: Sequence[Array], error: Array
+) -> tuple[tuple[Dense, ...], Array]:
+    """Return the gradients of the layers, and by their input, from that by their last logits."""
+    grads = []
+    for k, activation in reversed(list(enumerate(_to_logits(layers)))):
+        grad, error = dense_backward(layers[k], values[k], values[k + 1], error, activation=activation)
+        grads.append(grad)
+    return tuple(reversed(grads)), error
+
+
+def _log_likelihood(x: Array, logits: Array) -> Array:
+    """Return the sum of x a - softplus(a) over units: linear in x, so means are taken as they stand."""
+    xp = array_namespace(x, logits)
+    check_probability("x", x)
+    return xp.sum(x * logits - softplus(logits), axis=1)
