@@ -65,7 +65,7 @@ def demo() -> int:
 def test(arguments: Sequence[str]) -> int:
     """Run the tests on all cores; further arguments go to pytest."""
     python = environment(ALL_EXTRAS)
-    return run(python, "-m", "pytest", "-n", "auto", "-m", "not slow", *arguments)
+    return run(python, "-m", "pytest", "-n", "auto", *arguments)
 
 
 def lint() -> int:
