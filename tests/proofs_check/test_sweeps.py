@@ -133,10 +133,12 @@ def test_only_what_is_missing_is_computed(tasks: Any, tmp_path: Path) -> None:
 
 
 KILLED = """
+import signal
 import sweep_tasks
 from exactgen.proofs_check.sweeps import sweep
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     jobs = [{{"a": a, "log": {log!r}, "sleep": 0.1 if a < 4 else 60}} for a in range(6)]
     sweep(sweep_tasks.draw, jobs, seed=7, folder={folder!r}, jobs={jobs})
 """
