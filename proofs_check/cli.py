@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_verify)
 
     explain = commands.add_parser("explain", help="tell all about a statement", description=_explain.__doc__)
-    explain.add_argument("name", metavar="ID")
+    explain.add_argument("name", metavar="ID", help="an id, as AO.prop7; exactgen coverage AO lists them")
     explain.add_argument("--figure", metavar="FILE", help="draw it, where there is a picture (png, svg, pdf)")
     explain.add_argument("--json", metavar="FILE", help="write it as JSON; - is standard output")
     explain.set_defaults(run=_explain)
@@ -155,7 +155,7 @@ def _verify(args: argparse.Namespace) -> int:
     report.print_verdicts(console, verdicts, outcomes)
     report.print_details(console, outcomes.values(), checks)
     report.print_judged(console, verdicts)
-    report.print_summary(console, verdicts, options)
+    report.print_summary(console, verdicts, outcomes, options)
     if (args.backend, args.dtype) == ("numpy", "float64"):
         _keep(args, outcomes)
     if args.json:
@@ -166,7 +166,10 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    """Tell what a statement says, which functions compute it, and what its checks found."""
+    """Tell what a statement says, which functions compute it, and what its checks found.
+
+    Checks without a result for these sources are run first, with a fifth of their cases.
+    """
     from . import explain, figures, results
 
     statement = _select([args.name])[0]
@@ -189,7 +192,7 @@ def _explain(args: argparse.Namespace) -> int:
     if ran and known:
         last += f"; that of {known.when} was of other sources or of other checks"
     told = explain.explain(statement, checks, outcomes, last)
-    explain.print_explanation(_console(args.json), told, outcomes)
+    explain.print_explanation(_console(args.json), told, outcomes, drawn=args.figure)
     if args.json:
         _write(args.json, _json(told))
     if args.figure and picture:
@@ -203,7 +206,7 @@ def _explain(args: argparse.Namespace) -> int:
 def _coverage(args: argparse.Namespace) -> int:
     """Count statements, all without names, by document and status; of names also say which has which.
 
-    Checks without a result for these sources are run, quickly.
+    Checks without a result for these sources are run first, with a fifth of their cases.
     """
     from . import report
     from .status import verdict

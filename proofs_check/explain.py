@@ -57,15 +57,17 @@ def place(thing: Any) -> str:
     return f"{name.as_posix()}:{inspect.getsourcelines(source)[1]}"
 
 
-def print_explanation(console: Console, known: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> None:
-    """Print what ``explain`` returned."""
+def print_explanation(
+    console: Console, known: Mapping[str, Any], outcomes: Mapping[str, Outcome], *, drawn: str | None = None
+) -> None:
+    """Print what ``explain`` returned; ``drawn`` is the file of its picture, where one was asked for."""
     console.print(f"[bold]{known['id']}[/]  {known['kind']}, {escape(known['where'])}")
     console.print(escape(known["document"]), style="dim")
-    console.print(f"\n{escape(known['says'])}\n")
+    console.print(f"\n{escape(known['says'])}\n", soft_wrap=False)
     evidence = known["evidence"].partition("\n")[0]  # the rest is told where it was found
     told = evidence.removeprefix(known["status"])  # some begin with it
-    told = f": {told}" if told == evidence else told
-    console.print(f"status       {styled(known['status'])}{escape(told)}")
+    told = f": {told.removeprefix('holds ')}" if told == evidence else told
+    console.print(f"status       {styled(known['status'])}{escape(told)}", soft_wrap=False)
     console.print(f"last result  {known['last_result']}")
     for check in known["checks"]:
         console.print(f"\n[bold]check {check['name']}[/]  {check['where']}")
@@ -73,10 +75,17 @@ def print_explanation(console: Console, known: Mapping[str, Any], outcomes: Mapp
         console.print(escape(f"if it passes: {check['evidence']}"))
         for name, where in check["implementation"].items():
             console.print(f"  computed by {name}  {where}")
-        for mistake, result in check["mutants"].items():
+        ran = {mistake: result for mistake, result in check["mutants"].items() if result != "not run"}
+        for mistake, result in ran.items():
             console.print(f"  mutant: {escape(mistake)}  [dim]{escape(result)}[/]")
-        print_outcome(console, outcomes[check["name"]], check["correction"])
+        if rest := "; ".join(mistake for mistake in check["mutants"] if mistake not in ran):
+            command = f"exactgen verify {known['id']} --teeth"
+            console.print(f"  mutants, run by {command}: {escape(rest)}", soft_wrap=False)
+        # What holds instead of a statement is told above, as its status.
+        correction = "" if check["correction"] in known["evidence"] else check["correction"]
+        print_outcome(console, outcomes[check["name"]], correction)
         if found := outcomes[check["name"]].found.get(known["id"]):
             console.print(escape(f"  {found}".replace("\n", "\n    ")))
     if known["figure"]:
-        console.print(f"\na picture: exactgen explain {known['id']} --figure FILE.png", style="dim")
+        where = drawn or f"exactgen explain {known['id']} --figure FILE.png"
+        console.print(f"\na picture: {escape(where)}", style="dim")

@@ -87,15 +87,16 @@ def print_judged(console: Console, verdicts: Iterable[Verdict]) -> None:
 
 
 def print_outcome(console: Console, outcome: Outcome, correction: str) -> None:
-    """Print what a check found."""
-    ran = f"{outcome.examples} cases, {outcome.seconds:.2f} s"
-    console.print(f"  {styled(outcome.result)} ({ran}) {escape(outcome.what)}")
+    """Print what a check found, and the correction of what it refutes, unless that is empty."""
+    ran = f"({_counted(outcome.examples, 'case')}, {outcome.seconds:.2f} s)"
+    console.print(f"  {styled(outcome.result)} {ran} {escape(outcome.what)}".rstrip())
     _print_case(console, outcome.case, outcome.expected, outcome.actual)
     counter = outcome.counterexample
     if counter is not None:
         console.print(f"  {styled('fails as printed')}: {escape(counter.what)}")
         _print_case(console, counter.case, counter.expected, counter.actual)
-        console.print(f"  verified instead: {escape(correction)}")
+        if correction:
+            console.print(f"  verified instead: {escape(correction)}", soft_wrap=False)
 
 
 def _print_case(console: Console, case: str, expected: str, actual: str) -> None:
@@ -105,10 +106,16 @@ def _print_case(console: Console, case: str, expected: str, actual: str) -> None
         console.print(f"  expected {escape(expected)}, got {escape(actual)}")
 
 
-def print_summary(console: Console, verdicts: Sequence[Verdict], options: Options) -> None:
-    """Print how many statements have each status, and what the tolerances stood for."""
+def print_summary(
+    console: Console, verdicts: Sequence[Verdict], outcomes: Mapping[str, Outcome], options: Options
+) -> None:
+    """Print how many statements have each status, what became of mutants, what tolerances stood for."""
     counts = summary(verdicts)
     console.print("\n" + "  ".join(f"{n} {styled(status)}" for status, n in counts.items()))
+    mutants = Counter(result for outcome in outcomes.values() for result in outcome.mutants.values())
+    if options.teeth and mutants:
+        told = ", ".join(f"{n} {escape(result)}" for result, n in mutants.most_common())
+        console.print(f"{_counted(mutants.total(), 'mutant')}: {told}")
     if options.dtype != "float64":
         with rounding_of(options.dtype):
             loose = f"1e-10 stood for {tolerance(1e-10):.1e}, 1e-12 for {tolerance(1e-12):.1e}"
@@ -167,16 +174,17 @@ def print_coverage(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print how many statements of each document have each status."""
     counts = Counter((verdict.status, verdict.statement.document) for verdict in verdicts)
     documents = [key for key in DOCUMENTS if any(document == key for _, document in counts)]
-    table = Table("status", *documents, "all", box=None, pad_edge=False)
+    total = ["all"] if len(documents) > 1 else []
+    table = Table("status", *documents, *total, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     for status in STATUSES:
         row = [counts[status, document] for document in documents]
         if any(row):
-            table.add_row(styled(status), *map(_count, row), str(sum(row)))
+            table.add_row(styled(status), *map(_count, row), *(str(sum(row)) for _ in total))
     totals = [sum(counts[status, document] for status in STATUSES) for document in documents]
     table.add_section()
-    table.add_row("all", *map(str, totals), str(sum(totals)), style="bold")
+    table.add_row("all", *map(str, totals), *(str(sum(totals)) for _ in total), style="bold")
     console.print(table)
     for key in documents:
         console.print(f"{key}  {DOCUMENTS[key]}", style="dim")
@@ -186,7 +194,11 @@ def print_statements(console: Console, verdicts: Sequence[Verdict]) -> None:
     """Print which statements have each status."""
     for status in STATUSES:
         if named := [verdict.statement.id for verdict in verdicts if verdict.status == status]:
-            console.print(f"\n{styled(status)}: {', '.join(named)}")
+            console.print(f"\n{styled(status)}: {', '.join(named)}", soft_wrap=False)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _count(n: int) -> str:
