@@ -252,7 +252,7 @@ def loss_is_bounded_by_both_divergences(impl: Implementation, case: Family) -> N
         agree(bounds.divergence, divergence(Q, top), "eq. 20", rtol=1e-9)
         if math.isfinite(table.max()):
             at_most(table.max() - table[which, j], of_laws, "loss against eq. 19", slack=1e-9)
-        at_most(of_laws, bounds.divergence, "eq. 19 against eq. 20", slack=1e-7)
+        at_most(of_laws, bounds.divergence, "eq. 19 against eq. 20", slack=1e-9)
 
 
 @check(
@@ -288,7 +288,7 @@ def bound_of_the_loss_does_not_know_the_optimum(impl: Implementation, case: Any)
     for table in (before, after):
         if math.isfinite(table.max()):
             loss = table.max() - table[which, 0]
-            at_most(loss, bounds.divergence, "loss against the bound", slack=1e-7)
+            at_most(loss, bounds.divergence, "loss against the bound", slack=1e-9)
     at_most(before.max(), after.max(), "optimum of the smaller family", slack=0)
 
 
@@ -328,12 +328,14 @@ def bound_needs_the_optimal_q(impl: Implementation, case: Candidate) -> None:
     half, skew = like([0.5, 0.5], case.A), like([0.9, 0.1], case.A)
     best_there = float(best(impl, copier, half).log_likelihood)
     real = best_there - log_lik(numbers(copier), numbers(half), numbers(skew))
-    agree(real, 0.5 * math.log(0.25 / (0.74 * 0.26)), "loss of the example", rtol=1e-6)
+    agree(real, 0.5 * math.log(0.25 / (0.74 * 0.26)), "loss of the example", rtol=1e-9)
     found = impl.certify(explained(copier), skew, weights=half)
     agree(found.gap, math.log(0.5 * (0.2 / 0.74 + 0.8 / 0.26)), "certificate of the example", rtol=1e-9)
-    # The other side: the competitors of a family of one top are no better than that top.
+    # The other side: a family of one top loses nothing, and the bound by the optimal q is far above that.
     best_law = impl.loss_bounds(p, top, case.Q, weights=case.data)
     at_most(0.0, best_law.likelihood, "loss of a family of one, which is zero, against eq. 19", slack=1e-9)
+    optimistic = impl.loss_bounds(explained(copier), best(impl, copier, half), skew, weights=half)
+    agree(optimistic.likelihood, real, "eq. 19 where (0.9, 0.1) is the only top, so that nothing is lost")
 
 
 # --- the top layers (eq. 12) and the whole procedure ------------------------------------------------------
@@ -375,7 +377,7 @@ def layer_by_layer_is_as_good_as_its_top(impl: Implementation, case: Family) -> 
     Q, tops = numbers(chosen.found.Q), numbers(case.tops)
     least = min(divergence(Q, top) for top in tops)
     loss = table.max() - table[chosen.bottom, chosen.top] if math.isfinite(table.max()) else 0.0
-    at_most(loss, least, "loss of what is selected", slack=1e-7)
+    at_most(loss, least, "loss of what is selected", slack=1e-9)
     exact = select(impl, with_top(case, chosen.found.Q))
     reached = values(with_top(case, chosen.found.Q))
     agree(reached[exact.bottom, exact.top], reached.max(), "selected, realised", rtol=0, atol=1e-9)
@@ -387,18 +389,19 @@ def layer_by_layer_is_as_good_as_its_top(impl: Implementation, case: Family) -> 
 @check(
     "AO.sec2.2g",
     of=(laws,),
-    cases=families(zeros=False),
+    cases=families(),
     evidence=EXACTLY,
     mutants=REVERSED | SHRUNK,
 )
 def differences_of_divergences_are_differences_of_likelihoods(impl: Implementation, case: Family) -> None:
-    """The loss of p1 against p2, E log p2 - E log p1, is KL(D||p1) - KL(D||p2)."""
+    """The loss of p1 against p2, E log p2 - E log p1, is KL(D||p1) - KL(D||p2), one of them finite."""
     D = numbers(case.data)
     P = [A @ Q for A in numbers(case.bottoms) for Q in numbers(case.tops)]
     for p1, p2 in pairwise([*P, np.full(D.size, 1 / D.size)]):
-        loss = log_lik(np.eye(D.size), D, p2) - log_lik(np.eye(D.size), D, p1)
-        first, second = (impl.kl(case.data, like(p, case.data)) for p in (p1, p2))
-        agree(float(first) - float(second), loss, "difference of divergences", rtol=1e-9, atol=1e-10)
+        of_p1, of_p2 = (log_lik(np.eye(D.size), D, p) for p in (p1, p2))
+        first, second = (float(impl.kl(case.data, like(p, case.data))) for p in (p1, p2))
+        if max(of_p1, of_p2) > -math.inf:
+            agree(first - second, of_p2 - of_p1, "difference of divergences", rtol=1e-9, atol=1e-10)
 
 
 @check(
@@ -409,7 +412,7 @@ def differences_of_divergences_are_differences_of_likelihoods(impl: Implementati
         lambda case: st.tuples(st.just(case), law_tables(case.A.shape[1], zeros=False))
     ),
     examples=20,
-    evidence=to_tolerance("1e-7 (the best marginal is certified to 1e-12 nats)"),
+    evidence=to_tolerance("1e-9 (the best marginal is certified to 1e-12 nats)"),
     mutants={
         "posterior without the prior": {
             "inferred": lambda p, Q: incorporation.inferred(p, 0 * Q + 1 / Q.shape[0])
@@ -438,8 +441,9 @@ def log_sum_step_and_the_mean_posterior(impl: Implementation, case: Any) -> None
         ratio = sum(m * math.log(s / t) for m, s, t in zip(mean, q, p1, strict=True) if s > 0)
         at_most(log_lik(a, d, q) - log_lik(a, d, p1), ratio, "log-sum step", slack=1e-9)
         if is_best:
-            agree(mean, q, "mean posterior of the best marginal", atol=1e-5, rtol=0)
-            agree(ratio, divergence(q, p1), "E log p3/p1", rtol=0, atol=1e-4)
+            # sum_h |mean(h) - q(h)| = sum_h q(h) |g(h) - 1| is at most twice the certificate.
+            agree(mean, q, "mean posterior of the best marginal", atol=1e-10, rtol=0)
+            agree(ratio, divergence(q, p1), "E log p3/p1", rtol=0, atol=1e-9)
     copier, skew, weights = (like(t, A) for t in ([[0.8, 0.2], [0.2, 0.8]], [0.9, 0.1], [0.6, 0.4]))
     agree(
         impl.incorporate(explained(copier), skew, weights=weights),
