@@ -1,11 +1,17 @@
-"""The README's code runs as it stands."""
+"""The README's code runs as it stands, and so do the examples of modules that have whole ones."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
+from exactgen.data.baselines import independent_bernoulli_baseline
+from exactgen.data.teapot import tea_split
+from exactgen.reference.directed import dbn_training
+from exactgen.reference.layerwise import recipes
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -22,6 +28,17 @@ def test_the_code_runs_and_prints_what_it_says(capsys) -> None:
     said = [float(number) for number in re.findall(r"# (-\d+\.\d+)", bottom_layer)]
     assert [own, best] == pytest.approx(said, abs=0.005)
     assert 0 <= gap <= 1e-6
+
+
+@pytest.mark.parametrize("module", [recipes, dbn_training])
+def test_the_example_of_a_module_learns_more_than_independent_bits(module) -> None:
+    block = re.search(r" *import numpy.*\n *log_likelihood\(.*?\)(?=  #)", module.__doc__, flags=re.DOTALL)
+    assert block is not None
+    *lines, last = dedent(block[0]).splitlines()
+    bits = tea_split(0).train
+    known: dict[str, Any] = {"data": bits.astype(float)}
+    exec("\n".join([*lines, f"found = {last}"]), known)
+    assert known["found"].mean() > independent_bernoulli_baseline(bits, bits, smoothing=0.0)
 
 
 def test_its_pictures_exist() -> None:

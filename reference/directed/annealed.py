@@ -9,7 +9,9 @@ with :math:`\tilde P_{top}(h) = \sum_{h'} e^{-E(h, h')}` of the machine on top. 
 moved, as in ``boltzmann.annealing``, by a sweep of Gibbs draws of one unit of h after the other: given x they
 are not independent.  With q the posterior itself every weight is :math:`P(x) Z_{top}`, whatever the betas.
 
-Up to about 20 units ``belief.log_likelihood`` is exact and faster.      [AO] 3.3.2, footnote 10
+``logits`` of q are those of the layer's own inference: ``hidden_input(machine, x)`` where it was an RBM.
+Up to about 20 units of h ``belief.log_likelihood`` is exact and faster.  The document has AIS for single RBMs
+and for top layers ([AO] 3.3.2, footnote 10); this is AIS of both layers together.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def ais(
     .. math:: w = \prod_{k=1}^K \frac{f_{\beta_k}(h_{k-1})}{f_{\beta_{k-1}}(h_{k-1})}, \quad
         h_0 \sim q(\cdot \mid x), \quad h_k \sim T_{\beta_k}(h_{k-1}, \cdot)
 
-    Shapes: x (n, V) bits, logits (n, H) of the bits of q(h | x), betas increasing from 0 to 1 -> (n, chains).
+    Shapes: x (n, V) bits, logits (n, H) of q(h_j = 1 | x), betas increasing from 0 to 1 -> (n, chains).
     Exactness: the mean weight is unbiased for P(x) Z_top, for any betas and any q.
     Cost: K - 1 sweeps, each of n m H (V + H') exponentials, H' units above h.
     Raises: ValueError for shapes that do not chain, rows that are not bits, or betas that do not increase

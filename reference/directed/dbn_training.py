@@ -1,9 +1,20 @@
 """Greedy layer-wise training of a deep belief net: each machine learns what the one below makes of data.
 
-def train(machine, rows, level):
-    return train_machine(machine, rows, k=1, optimizer=sgd(0.05), batch_size=100, epochs=20, seed=level)
+import numpy as np
+from exactgen.reference.boltzmann.rbm import RBM
+from exactgen.reference.directed.belief import log_likelihood
+from exactgen.reference.directed.dbn import net, upside_down
+from exactgen.reference.directed.dbn_training import train_machine, train_stack
+from exactgen.reference.optimizers import sgd
 
+def train(machine, rows, level):
+    return train_machine(machine, rows, k=1, optimizer=sgd(0.1), batch_size=20, epochs=200, seed=level)
+
+# data (n, 100): bits, as floating-point numbers
+W = 0.01 * np.random.default_rng(0).normal(size=(100, 8))
+machine = RBM(W, b=np.zeros(100), c=np.zeros(8))
 theta = train_stack((machine, upside_down), data, up="sample", train=train, rng=1)
+log_likelihood(net(theta), data)  # exact, of each row
 """
 
 from __future__ import annotations
@@ -80,7 +91,8 @@ def train_machine(
 ) -> RBM:
     """Return the machine after ``epochs`` of CD-k, or of PCD-k where ``chains`` are given.
 
-    Rows that are probabilities stand for bits drawn from them at every visit.  ``options`` go to ``fit``.
+    Rows that are probabilities stand for bits drawn from them at every visit.  A step goes along the mean of
+    its batch's rows.  ``options`` go to ``fit``.
     Shapes: rows (n, V) in [0, 1], chains (m, V) binary -> RBM.
     """
     check_rbm(machine)

@@ -3,8 +3,8 @@ r"""What layer-wise training maximises and reports: criteria over q, their gradi
 An inference distribution q(h | x) is given by logits, one row for each datum: a *table*, softmax over all
 states of h, or *bits*, independent units as in [AO] eq. 21.  It enters only through
 :math:`q_D(h) = \mathbb{E}_{\tilde x \sim P_D} q(h \mid \tilde x)` ([AO] eq. 11), so the criterion [AO] eq. 10
-and the empirical bound eq. 34 are ``log_likelihood(p, q_D)``; with validation data in both places, and the
-parameters of training, it is the validation bound.
+and the empirical bound eq. 34 are ``incorporation.log_likelihood(p, q_D)``, p from ``mixtures.likelihoods``;
+with validation data in both places, and the parameters of training, it is the validation bound.
 """
 
 from __future__ import annotations
@@ -99,8 +99,10 @@ def loss_bounds(p: Likelihoods, best: Marginal, top: Array, *, weights: Array | 
 
     It bounds the loss where the bottom layer maximises U_D and ``best`` is its best marginal: for another law
     neither inequality holds.  The first bound plus the gap is safe for a marginal solved to that gap.
-    Shapes: top (S,), the law P(h) of the top layers.   Exactness: exact to rounding.
+    Shapes: p over n data and S states, top (S,), the law P(h) of the top layers: ``belief.law(net[1:])``.
+    Exactness: exact to rounding.
     """
+    check_shape("top", top, p.states)
     model = log_likelihood(p, top, weights=weights)
     return LossBounds(best.log_likelihood - model, kl(best.Q, top), best.gap)
 

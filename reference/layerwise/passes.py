@@ -125,8 +125,8 @@ def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> 
     Exactness: exact to rounding.
     """
     xp = array_namespace(x)
-    weights = data_law(x.shape[0], weights, like=theta.inference[0].W)
     passed = log_sum_pass(theta, x)
+    weights = data_law(x.shape[0], weights, like=passed)
     return xp.sum(xp.where(weights > 0, weights * passed, xp.zeros_like(passed))) + xp.sum(
         x_log_y(weights, weights)
     )

@@ -1,14 +1,28 @@
 r"""Training recipes of layer-wise training: auto-encoder stacks with an RBM on top, optimistic lower layers.
 
-def train(encoder, rows, level):
-    return train_encoder(encoder, rows, hidden="mean", visit="sample", optimizer=sgd(0.1), batch_size=20,
-                         epochs=200, seed=level)
+    import numpy as np
+    from exactgen.reference.boltzmann.rbm import RBM
+    from exactgen.reference.directed.belief import log_likelihood
+    from exactgen.reference.directed.dbn_training import train_machine
+    from exactgen.reference.layerwise.recipes import fine_tune, net, train_deep, train_encoder
+    from exactgen.reference.layerwise.stacks import initial
+    from exactgen.reference.optimizers import sgd
 
-def train_top(machine, rows, level):
-    return train_machine(machine, rows, k=1, optimizer=sgd(0.1), batch_size=20, epochs=200, seed=level)
+    def train(encoder, rows, level):
+        return train_encoder(encoder, rows, hidden="mean", visit="sample", optimizer=sgd(0.1), batch_size=20,
+                             epochs=200, seed=level)
 
-theta = train_deep((first, second), machine, data, up="sample", train=train, train_top=train_top, rng=1)
-theta = fine_tune(theta, data, train=train, train_top=train_top)
+    def train_top(machine, rows, level):
+        return train_machine(machine, rows, k=1, optimizer=sgd(0.1), batch_size=20, epochs=200, seed=level)
+
+    # data (n, 100): bits, as floating-point numbers
+    first = initial((100, 30, 8), (8, 100), deviation=0.1, like=data, rng=0)  # an AERI: 8 units h, 30 h'
+    second = initial((8, 5), (5, 8), deviation=0.1, like=data, rng=1)  # weights untied
+    W = 0.01 * np.random.default_rng(2).normal(size=(5, 4))
+    machine = RBM(W, b=np.zeros(5), c=np.zeros(4))
+    theta = train_deep((first, second), machine, data, up="sample", train=train, train_top=train_top, rng=3)
+    theta = fine_tune(theta, data, train=train, train_top=train_top)
+    log_likelihood(net(theta), data)  # exact, of each row
 
 With one lower layer these are the recipes of [AO] 3.2: an ``RBM`` stands for the tied weights of a vanilla
 auto-encoder, an ``AutoEncoder`` with an h' for an AERI.  Stacked RBMs have theirs in
@@ -78,7 +92,8 @@ def train_encoder(
 
     ``hidden`` is what becomes of h, as in ``reconstruction_step``; ``visit`` what becomes of rows that are
     probabilities: "sample", bits are drawn from them at every visit, or "mean", they are taken as they stand
-    (not where h is summed out: that needs bits).  ``options`` go to ``fit``.
+    (not where h is summed out: that needs bits).  A step goes along the mean of its batch's rows.
+    ``options`` go to ``fit``.
     Shapes: rows (n, V) in [0, 1] -> the type of ``theta``.
     """
     check_choice("visit", visit, "mean", "sample")

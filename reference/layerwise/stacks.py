@@ -35,7 +35,11 @@ Encoder: TypeAlias = AutoEncoder | RBM
 
 
 def check_auto_encoder(theta: AutoEncoder) -> None:
-    """Raise ValueError unless both parts have a layer and each layer's outputs are the next one's inputs."""
+    """Raise ValueError unless it is one, with a layer in each part, and outputs are the next one's inputs."""
+    if not isinstance(theta, AutoEncoder):
+        raise ValueError(
+            f"an AutoEncoder is wanted, got {type(theta).__name__}; untie(RBM) or join(stack) makes one"
+        )
     layers = (*theta.inference, *theta.generative)
     array_namespace(*leaves(layers))
     if not theta.inference or not theta.generative:

@@ -399,6 +399,9 @@ def test_fine_tuning_all_layers_beats_layer_after_layer() -> None:
 
 
 def test_bad_input_is_named() -> None:
+    for other, name in ((tied(), "RBM"), (mixed_stack(), "tuple")):
+        with pytest.raises(ValueError, match=f"an AutoEncoder is wanted, got {name}"):
+            passes.criterion(other, np.array(X))
     rng, x = np.random.default_rng(0), np.array(X)
     with pytest.raises(ValueError, match="needs an inference and a generative layer"):
         passes.log_mean_pass(AutoEncoder((), (layer(rng, 3, 5),)), x)
