@@ -208,7 +208,8 @@ def bound_is_strict_where_no_top_gives_the_same_law_of_the_data(
 ) -> None:
     """One top P(h): U_D - U_model >= E_D[r - 1 - log r], r = P_top(x) / P_best(x): positive unless r = 1.
 
-    So the bound is strict where no top matches; that training may stop early is not looked at.  U_D is attained again once the best marginal joins the family.
+    So the bound is strict where no top matches; that training may stop early is not looked at.  U_D is
+    attained again once the best marginal joins the family.
     """
     A, data = numbers(case.A), numbers(case.data)
     found = best(Implementation.of(marginal), case.A, case.data)
@@ -319,7 +320,7 @@ def best_marginal_is_unique_unless_columns_depend(impl: Implementation, case: Bo
         xp.full((Q.size,), 1 / Q.size, dtype=found.Q.dtype),
         weights=case.data,
         tolerance=tolerance(1e-10),
-        most_steps=60,
+        most_steps=600,
     )
     # L(Q) - L(R) >= |P_Q/P_R - 1|^2 / 2 or so: what is within 1e-10 nats has P within some 1e-5.
     if slow.gap <= tolerance(1e-10):
