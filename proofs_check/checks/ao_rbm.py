@@ -14,6 +14,7 @@ from ...backends.arrays import Array, array_namespace, to_numpy
 from ...backends.enumerating import expect
 from ...reference.boltzmann import gibbs, likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
+from ...reference.directed import belief, dbn
 from ...reference.states import binary_states
 from ..registry import (
     DEFINITION,
@@ -57,10 +58,15 @@ WRONG_UP = {"p(h | x) of another machine": {"hidden_law": of_other(halved, hidde
 
 @check(
     "AO.sec2.3a",
-    of=(gibbs,),
+    of=(gibbs, dbn, belief),
     cases=rbm_laws(),
     evidence=EXACTLY,
     mutants={
+        "the lower machine's hidden biases added to the top's": {
+            "stack": lambda machines: dbn.stack(
+                [machines[0], machines[1]._replace(b=machines[1].b + machines[0].c)]
+            )
+        },
         "the lower machine's own p(h) mixed in": {
             "visible_law": lambda theta, law: visible_law(theta, (law + partition.marginal_hidden(theta)) / 2)
         },
@@ -68,17 +74,25 @@ WRONG_UP = {"p(h | x) of another machine": {"hidden_law": of_other(halved, hidde
     },
 )
 def hidden_biases_of_lower_machines_are_never_used(impl: Implementation, case: RBMLaw) -> None:
-    """P(x) = sum_h P(x|h) P(h), P(h) from above: the same whatever the hidden biases of the lower machine."""
+    """P(x) = sum_h P(x|h) P(h), P(h) from above: the same whatever the hidden biases of the lower machine.
+
+    P(h) is any law, or that of a machine on top, all of whose energy counts.
+    """
     theta, _ = case
     own = brute.numbers(theta)
     top = np.arange(1.0, 2**own.c.size + 1)
     top = top / top.sum()
+    x = binary_states(own.b.size, like=theta.W)
     expected = top @ np.exp(brute.log_down(own))
     for shift in (0.0, 3.0, -7.5):
         shifted = theta._replace(c=theta.c + shift)
         agree(
             impl.visible_law(shifted, like(top, theta.W)), expected, f"P(x), c shifted by {shift}", rtol=1e-9
         )
+        above = impl.upside_down(theta)
+        stacked = impl.log_likelihood(impl.net(impl.stack([shifted, above])), x)
+        p = np.exp(brute.log_hidden(own)) @ np.exp(brute.log_down(own))
+        agree(np.exp(to_numpy(stacked)), p, f"P(x) of the stack, c shifted by {shift}", rtol=1e-9)
 
 
 rate_cases = [

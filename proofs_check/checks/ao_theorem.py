@@ -23,6 +23,7 @@ from ...reference.laws import log_table
 from ...reference.layerwise import criteria, incorporation, marginal
 from ...reference.layerwise.incorporation import Marginal
 from ..registry import (
+    DEFINITION,
     EXACTLY,
     Implementation,
     agree,
@@ -508,6 +509,10 @@ def another_fixed_layer_never_raises_the_bound(impl: Implementation, case: Stack
         bound = dual_bound(numbers(table), D, numbers(found.Q))
         agree(found.log_likelihood, bound, "bound", rtol=0, atol=1e-9)
     at_most(two.log_likelihood, one.log_likelihood, "bound of two layers against one", slack=1e-9)
+    copy = like(np.roll(np.eye(A.shape[1]), 1, axis=0), A)
+    copied = impl.compose((Table(log_table(A)), Table(log_table(copy))))
+    same = best(impl, array_namespace(A).exp(copied.logits), case.data)
+    agree(same.log_likelihood, one.log_likelihood, "bound with a copying layer between", rtol=0, atol=1e-9)
 
 
 @check(
@@ -547,8 +552,8 @@ def fine_tuning_is_the_criterion_of_all_layers_as_one(impl: Implementation, case
 
 
 @check(
-    "AO.sec2.5a",
     "AO.sec2.5b",
+    "AO.sec2.5j",
     of=(marginal, incorporation, laws),
     cases=families(),
     examples=25,
@@ -558,7 +563,8 @@ def fine_tuning_is_the_criterion_of_all_layers_as_one(impl: Implementation, case
 def best_optimistic_training_is_layer_wise_consistent(impl: Implementation, case: Family) -> None:
     """With the best marginal held as P(h) no layer beats the selected one; nor another P(h) with it.
 
-    Consistency of (theta, P(h)): theta maximises the likelihood with P(h) held.
+    So fine-tuning the layer gains nothing under a perfect top.  Where the top misses its target it may: for
+    P_D = (0.6, 0.4) a copying layer is selected, and under P(h) = (0.99, 0.01) one that ignores h is better.
     """
     which, found = boll(impl, case)
     D, Q = numbers(case.data), numbers(found[which].Q)
@@ -568,3 +574,43 @@ def best_optimistic_training_is_layer_wise_consistent(impl: Implementation, case
     agree(held[which], max(held), "the selected layer among all, P(h) held", rtol=0, atol=1e-9)
     bound = dual_bound(numbers(case.bottoms)[which], D, Q)
     agree(held[which], bound, "P(h) among all, the layer held", rtol=0, atol=1e-9)
+    copier, deaf = np.eye(2), np.full((2, 2), 0.5)
+    data, missed = (like(law, case.data) for law in ([0.6, 0.4], [0.99, 0.01]))
+    example = Family(like(np.stack([deaf, copier]), data), missed[None, :], data)
+    chosen, _ = boll(impl, example)
+    agree(chosen, 1, "the layer selected in the example")
+    of_deaf, of_copier = (
+        float(impl.log_likelihood(explained(A), missed, weights=data)) for A in layers(example)
+    )
+    agree(of_deaf, -math.log(2), "example, the layer that ignores h", rtol=1e-9)
+    agree(of_copier, 0.6 * math.log(0.99) + 0.4 * math.log(0.01), "example, the selected layer", rtol=1e-9)
+
+
+@check(
+    "AO.sec2.5a",
+    of=(incorporation,),
+    cases=families(),
+    examples=25,
+    evidence=DEFINITION,
+    mutants={
+        "all data counted alike": {
+            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(p, Q)
+        },
+        "P(h) uniform whatever the layer's target": {
+            "log_likelihood": lambda p, Q, *, weights: incorporation.log_likelihood(
+                p, 0 * Q + 1 / Q.shape[0], weights=weights
+            )
+        },
+    },
+)
+def consistency_is_about_the_likelihood_with_the_target_held(impl: Implementation, case: Family) -> None:
+    """(theta, P(h)) is consistent where theta is in argmax E_D log sum_h P(x|h) P(h), P(h) held.
+
+    What theta must maximise, of each pair of a family, by loops.
+    """
+    table = values(case)
+    for j in range(case.tops.shape[0]):
+        held = [
+            float(impl.log_likelihood(explained(A), case.tops[j, :], weights=case.data)) for A in layers(case)
+        ]
+        agree(held, table[:, j], f"likelihoods with P(h) number {j} held", rtol=1e-9)
