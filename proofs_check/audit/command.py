@@ -20,6 +20,11 @@ Compare an implementation of a model with exact values, and name its mistakes.
 TARGET is package.module:Class or path/file.py:Class: an adapter (a subclass of
 exactgen.proofs_check.audit.protocol.Adapter), scikit-learn's BernoulliRBM, or a plain NumPy or PyTorch class.
 Exit status: 0 nothing found, 1 findings, 2 wrong usage.
+
+examples:
+  exactgen audit sklearn.neural_network:BernoulliRBM --train digits
+  exactgen audit coder.py:Audited --only log_mean_pass_grad --declare tied_weights=yes
+docs/audit.md has this coder.py, an adapter in ten lines, and lists what can be declared.
 """
 
 
