@@ -232,7 +232,7 @@ def diagonal_terms_bound_the_criterion(impl: Implementation, case: Encoder) -> N
     at_most(value, log_lik(A, data, data @ q), "criterion against that of eq. 10 at the same q")
     best = impl.best_marginal(explained(like(A, x)), weights=case.data, tolerance=tolerance(GAP))
     agree(best.log_likelihood, dual_bound(A, data, numbers(best.Q)), "U_D", rtol=0, atol=1e-9)
-    at_most(value, best.log_likelihood, "criterion against U_D", slack=1e-9)
+    at_most(value, best.log_likelihood, "criterion against U_D")
 
 
 @check(

@@ -275,7 +275,9 @@ def data_incorporation_is_a_step_of_em(impl: Implementation, case: Any) -> None:
     cases=candidates(most=3).flatmap(
         lambda case: st.tuples(
             st.just(case),
-            st.lists(st.sampled_from(np.flatnonzero(case.data)), min_size=1, max_size=3).map(np.array),
+            st.lists(st.sampled_from(np.flatnonzero(case.data).tolist()), min_size=1, max_size=3).map(
+                np.array
+            ),
             laws(case.A.shape[1], zeros=False),
         )
     ),

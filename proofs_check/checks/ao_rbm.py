@@ -448,13 +448,11 @@ def ascended(f: Callable[[RBM], Any], start: RBM) -> tuple[RBM, float]:
     def flat(theta: RBM) -> Table:
         return np.concatenate([field.ravel() for field in theta])
 
-    found = minimize(
-        lambda z: -f(machine_of(z)),
-        flat(start),
-        jac=lambda z: -flat(brute.gradient(f, machine_of(z))),
-        method="BFGS",
-        options={"gtol": 1e-8},
-    )
+    def cost(z: Table) -> tuple[float, Table]:
+        theta = machine_of(z)
+        return -float(f(theta)), -flat(brute.gradient(f, theta))
+
+    found = minimize(cost, flat(start), jac=True, method="BFGS", options={"gtol": 1e-8})
     return machine_of(found.x), float(np.abs(found.jac).max())
 
 

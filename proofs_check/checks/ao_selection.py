@@ -518,7 +518,17 @@ def printed_estimate_is_right_on_average(impl: Implementation, case: Bottom) -> 
     },
 )
 def sampled_bound_is_unbiased_inside_the_logarithm(impl: Implementation, case: Bottom) -> None:
-    """Over all draws: the sum inside has mean P(x), so the estimate is low on average, less so for K = 2."""
+    """Over all draws: the sum inside has mean P(x), so the estimate is low on average, less so for K = 2.
+
+    That a mean is not right is no quibble about bias: where h, fair, says nothing of a fair x, the bound is
+    -log 2 and so is every estimate; as printed every one is -log 2 + log(K / 2).
+    """
+    half, never = like([0.5, 0.5], case.data), math.log(0.5)
+    for K in (1, 2, 4):
+        log_p, log_q = (like(np.full(shape, never), case.data) for shape in ((2, 2, K), (2, K)))
+        agree(impl.sampled_bound(log_p, weights=half), never, f"estimate where h says nothing, K = {K}")
+        as_printed = impl.sampled_bound_printed(log_p, log_q, weights=half)
+        agree(as_printed, never + math.log(K / 2), f"as printed where h says nothing, K = {K}", atol=1e-10)
     q, A, D = chances(case), numbers(case.A), numbers(case.data)
     P, means = A @ (D @ q), []
     for K in (1, 2):
