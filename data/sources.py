@@ -46,8 +46,8 @@ def data_file(*names: str, data_dir: Folder | None, supply: str) -> Path:
     folder = data_dir if data_dir is not None else os.environ.get(DATA_VARIABLE) or None
     if folder is None:
         raise MissingDataError(
-            f"{wanted} is needed, but no data folder was named: pass data_dir=... or set the environment "
-            f"variable {DATA_VARIABLE} to the folder that holds it. {supply}"
+            f"{wanted} is needed, but no data folder was named: name the one that holds it with --data-dir, "
+            f"data_dir=... or the environment variable {DATA_VARIABLE}. {supply}"
         )
     for name in names:
         path = Path(folder) / name
@@ -57,5 +57,5 @@ def data_file(*names: str, data_dir: Folder | None, supply: str) -> Path:
     kind = "" if Path(folder).is_dir() else ", which is not a folder"
     raise MissingDataError(
         f"{wanted} is missing; looked in {os.fspath(folder)} (from {origin}){kind}. Put the file there or "
-        f"name another folder with data_dir=... or {DATA_VARIABLE}. {supply}"
+        f"name another folder with --data-dir, data_dir=... or {DATA_VARIABLE}. {supply}"
     )

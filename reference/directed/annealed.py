@@ -9,7 +9,8 @@ with :math:`\tilde P_{top}(h) = \sum_{h'} e^{-E(h, h')}` of the machine on top. 
 moved, as in ``boltzmann.annealing``, by a sweep of Gibbs draws of one unit of h after the other: given x they
 are not independent.  With q the posterior itself every weight is :math:`P(x) Z_{top}`, whatever the betas.
 
-``logits`` of q are those of the layer's own inference: ``hidden_input(machine, x)`` where it was an RBM.
+``logits`` of q are those of the layer's own inference: ``hidden_input(machine, x)`` where it was an RBM,
+``inference_logits`` of an auto-encoder.
 Up to about 20 units of h ``belief.log_likelihood`` is exact and faster.  The document has AIS for single RBMs
 and for top layers ([AO] 3.3.2, footnote 10); this is AIS of both layers together.
 """

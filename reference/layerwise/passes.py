@@ -38,8 +38,16 @@ def inference_means(theta: AutoEncoder, x: Array) -> Array:
 
     Shapes: x (n, V) -> (n, H).   Exactness: exact.
     """
+    return sigmoid(inference_logits(theta, x))
+
+
+def inference_logits(theta: AutoEncoder, x: Array) -> Array:
+    """Return the logits of ``inference_means``; these do not saturate: ``directed.annealed`` starts from them.
+
+    Shapes: x (n, V) -> (n, H).   Exactness: exact.
+    """
     check_auto_encoder(theta)
-    return sigmoid(_inference(theta, x)[-1])
+    return _inference(theta, x)[-1]
 
 
 # --- mean activation --------------------------------------------------------------------------------------

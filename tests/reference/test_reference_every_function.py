@@ -431,6 +431,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     stacks.join: (([ENCODER, NEXT],), {}),
     stacks.generative_net: ((ENCODER,), {}),
     passes.inference_means: ((ENCODER, VISIBLE), {}),
+    passes.inference_logits: ((ENCODER, VISIBLE), {}),
     passes.log_mean_pass: ((ENCODER, VISIBLE), {}),
     passes.log_mean_pass_grad: ((ENCODER, VISIBLE), {}),
     passes.log_sampled_pass: ((ENCODER, VISIBLE), {}),
@@ -592,6 +593,7 @@ UNREAD = {
     annealing.log_partition_below: [(0, 0, 2)],
     annealing.log_partition_above: [(0, 0, 2)],
     passes.inference_means: [(0, 0, 1, 0, 0), (0, 0, 1, 0, 1)],
+    passes.inference_logits: [(0, 0, 1, 0, 0), (0, 0, 1, 0, 1)],
 }
 MADE = (mixtures.Likelihoods, incorporation.Marginal)  # by functions that check; not to be made by hand
 STEPS = set(STANDS_IN) - {kernels.kernel_matrix, training.fit, states.state_blocks} | {training.begin}

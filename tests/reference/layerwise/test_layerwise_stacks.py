@@ -118,8 +118,10 @@ def test_passes_are_the_sums_over_states(xp: Any, make: Any) -> None:
     np.testing.assert_allclose(sums, [brute_sum(plain, np.array(row)) for row in X], rtol=1e-12)
     means = to_numpy(passes.log_mean_pass(theta, x))
     np.testing.assert_allclose(means, [brute_mean(plain, np.array(row)) for row in X], rtol=1e-12)
-    q = to_numpy(passes.inference_means(theta, x))
-    np.testing.assert_allclose(q, [run(plain.inference, np.array(row)) for row in X], rtol=1e-13)
+    q, wanted = to_numpy(passes.inference_means(theta, x)), [run(plain.inference, np.array(row)) for row in X]
+    np.testing.assert_allclose(q, wanted, rtol=1e-13)
+    logits = to_numpy(passes.inference_logits(theta, x))
+    np.testing.assert_allclose(logits, np.log(wanted) - np.log1p(-np.array(wanted)), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("make", [aeri, deep])
