@@ -42,7 +42,7 @@ def inference_means(theta: AutoEncoder, x: Array) -> Array:
 
 
 def inference_logits(theta: AutoEncoder, x: Array) -> Array:
-    """Return the logits of ``inference_means``; these do not saturate: ``directed.annealed`` starts from them.
+    """Return the logits of ``inference_means``, which do not saturate; ``directed.annealed`` takes them.
 
     Shapes: x (n, V) -> (n, H).   Exactness: exact.
     """
