@@ -601,7 +601,9 @@ def pairs_of_encoders(draw: DrawFn) -> tuple[AutoEncoder, AutoEncoder, Any]:
                 ),
             )
         },
-        "the lower layer alone": {"join": lambda stack: stack[0]},
+        "the upper layer's parameters lost": {
+            "join": lambda stack: stacks.join([stack[0], remade(stack[1], [0 * f for f in leaves(stack[1])])])
+        },
     },
 )
 def joined_auto_encoders_are_one(impl: Implementation, case: Any) -> None:

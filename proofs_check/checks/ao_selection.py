@@ -206,11 +206,11 @@ def one_impossible_row_ruins_the_average(impl: Implementation, case: Any) -> Non
 # --- layer-wise selection (1.2, 3.3.2) --------------------------------------------------------------------
 
 
-def copier(V: int, weight: float, *, like: Array) -> Lower:
-    """Return a lower layer that copies, sharp at large weights, with inference that is certain."""
+def negator(V: int, weight: float, *, like: Array) -> Lower:
+    """Return a lower layer that turns bits over, sharp at large weights, with inference that is certain."""
     xp = array_namespace(like)
-    W = weight * xp.eye(V, dtype=like.dtype)
-    return Lower(Sigmoid(W, xp.full((V,), -weight / 2, dtype=like.dtype)), lambda x: x)
+    W = -weight * xp.eye(V, dtype=like.dtype)
+    return Lower(Sigmoid(W, xp.full((V,), weight / 2, dtype=like.dtype)), lambda x: 1 - x)
 
 
 def machines(V: int, biases: list[float], *, like: Array) -> list[RBM]:
@@ -248,14 +248,9 @@ grown = st.tuples(
         "scored on the training rows": {
             "grow": lambda train, valid, **options: selection.grow(train, train, **options)
         },
-        "data not passed up": {
-            "grow": lambda train, valid, *, lowers, uppers, depth, **options: selection.grow(
-                train,
-                valid,
-                lowers=lambda x: lowers(train),
-                uppers=lambda x: uppers(train),
-                depth=0,
-                **options,
+        "the data themselves passed up": {
+            "grow": lambda train, valid, *, depth, **options: (
+                (depth + 1) * selection.grow(train, valid, depth=depth, **options)[:1]
             )
         },
     },
@@ -264,14 +259,14 @@ def layers_are_chosen_one_by_one(impl: Implementation, case: Any) -> None:
     """Lower layers by their bound on validation rows, upper ones by the likelihood of rows passed up.
 
     With m candidates of each kind and L levels m L lower layers are trained, where every combination would
-    take m^L.  Inference here is certain, so what is passed up is known.
+    take m^L.  Inference here is certain, h = 1 - x, so what is passed up is known, and turns over each time.
     """
     train, valid, sharpness, biases = case
     V, depth, trained = train.shape[1], 3, []
 
     def lowers(x: Array) -> list[Lower]:
         trained.append(len(sharpness))
-        return [copier(V, w, like=x) for w in sharpness]
+        return [negator(V, w, like=x) for w in sharpness]
 
     def uppers(x: Array) -> list[RBM]:
         return machines(V, biases, like=x)
@@ -279,20 +274,21 @@ def layers_are_chosen_one_by_one(impl: Implementation, case: Any) -> None:
     levels = impl.grow(train, valid, lowers=lowers, uppers=uppers, depth=depth, least=-1e9, errors=0.0, rng=1)
     x = numbers(valid)
     all_h = states(V)
-    bounds = []
-    for w in sharpness:
-        table = bits(w * all_h - w / 2, x).T
-        bounds.append(float(empirical(table, x, x).mean()))
-    likelihoods = [float((x * b - np.logaddexp(0, b)).sum(axis=1).mean()) for b in biases]
     agree(len(levels), depth + 1, "levels")
     agree(len(trained), depth, "times that lower layers were trained")
     agree(sum(trained), depth * len(sharpness), "lower layers trained: m L, not m^L")
     for k, level in enumerate(levels):
+        bounds = []
+        for w in sharpness:
+            table = bits(w / 2 - w * all_h, x).T
+            bounds.append(float(empirical(table, x, 1 - x).mean()))
+        likelihoods = [float((x * b - np.logaddexp(0, b)).sum(axis=1).mean()) for b in biases]
+        x = 1 - x
         agree(list(level.likelihoods), likelihoods, "likelihoods of the upper models", rtol=1e-8)
         agree(numbers(level.top.b)[0], biases[int(np.argmax(likelihoods))], "the likeliest upper model")
         if k < depth:
             agree(list(level.bounds), bounds, "bounds of the lower layers", rtol=1e-8, atol=1e-9)
-            agree(numbers(level.lower.layer.W)[0, 0], sharpness[int(np.argmax(bounds))], "best lower layer")
+            agree(-numbers(level.lower.layer.W)[0, 0], sharpness[int(np.argmax(bounds))], "best lower layer")
 
 
 @check(
