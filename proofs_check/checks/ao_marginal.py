@@ -478,8 +478,8 @@ def criterion_over_q_coincides_with_the_bound(impl: Implementation, case: Inferr
         agree(shifted.log_likelihood, found.log_likelihood, "criterion with the mass of a twin shifted")
         agree(shifted.gap, 0.0, "certificate of a degenerate best marginal", atol=1e-10)
         agree(numbers(shifted.g)[h], numbers(shifted.g)[k], "gradients of twins")
-        if Q[h] + Q[k] > 1e-3:
-            agree(numbers(shifted.g)[h], 1.0, "gradient at a twin without mass", atol=1e-8)
+        both = Q[h] + Q[k]
+        agree(both * numbers(shifted.g)[h], both, "g = 1 at a twin without mass", atol=1e-9)
 
 
 def codes(n: int, S: int) -> list[Numbers]:
