@@ -10,6 +10,8 @@ from __future__ import annotations
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
 from ..arguments import check_count
+from ..boltzmann.partition import log_hidden_weights
+from ..boltzmann.rbm import RBM
 from ..laws import log_table
 from ..numerics import log_sum_exp
 from ..states import check_enumerable
@@ -27,7 +29,7 @@ from .layers import (
     state_numbers,
     states_above,
 )
-from .mixtures import check_possible, likelihoods, log_mixture, mixture_grad
+from .mixtures import check_possible, likelihoods, log_mixture, log_mixture_of_logs, mixture_grad
 
 
 def law(net: Net) -> Array:
@@ -99,12 +101,19 @@ def log_likelihood(net: Net, x: Array) -> Array:
     r"""Return :math:`\log P(x)` of each row, in nats; minus infinity where it is impossible.      [AO] eq. 1
 
     Shapes: x (n, V) bits, or (n,) integers under a ``Table`` -> (n,).
-    Exactness: exact to rounding, by enumeration of the hidden layers one at a time.
+    Exactness: exact to rounding, by enumeration of the hidden layers one at a time; with two layers and an
+    ``RBM`` on top for any range of P(h).  Else P(h1) is passed on as probabilities: masses below e^-708
+    (float32: e^-87) are lost.
     Cost: n times the states of h1 (a multiplication and an addition each), and the cost of ``law(net[1:])``.
     Raises: ValueError where x does not suit the model, or there are too many states.
     """
-    laws = laws_above(net)
-    return log_mixture(likelihoods(net[0], x), laws[0])
+    check_net(net)
+    p = likelihoods(net[0], x)
+    if len(net) == 2 and isinstance(net[1], RBM):
+        W, b, c = net[1]
+        log_weights = log_hidden_weights(RBM(array_namespace(W).matrix_transpose(W), c, b))
+        return log_mixture_of_logs(p, log_weights - log_sum_exp(log_weights))
+    return log_mixture(p, laws_above(net)[0])
 
 
 def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> Net:

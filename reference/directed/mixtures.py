@@ -23,6 +23,7 @@ from ..arguments import (
     check_floating,
     check_indices,
     check_law,
+    check_log_weights,
     check_not_negative,
     check_shape,
 )
@@ -135,8 +136,20 @@ def log_mixture(p: Likelihoods, Q: Array) -> Array:
     Cost: one matrix product, 2 n S operations.
     Raises: ValueError where Q has another shape, or an entry that is negative or not finite.
     """
-    xp = array_namespace(p.s, Q)
-    log_rest = _log_rest(p, Q)
+    return log_mixture_of_logs(p, _log_law(p, Q))
+
+
+def log_mixture_of_logs(p: Likelihoods, log_Q: Array) -> Array:
+    """Return ``log_mixture`` for log Q: masses count that are below the least number there is.
+
+    Shapes: log_Q (S,), minus infinity for none -> (n,).   Exactness and cost: as ``log_mixture``.
+    Raises: ValueError where log_Q has another shape, or an entry that is NaN or plus infinity.
+    """
+    xp = array_namespace(p.s, log_Q)
+    check_shape("log_Q", log_Q, p.states)
+    check_floating("log_Q", log_Q, like=p.s)
+    check_log_weights("log_Q", log_Q)
+    log_rest = p.r + xp.reshape(log_Q, p.r.shape)
     height = _top(log_rest)
     total = xp.sum((p.exp_s @ xp.exp(log_rest - height)) * p.exp_t, axis=1)
     low = total < _floor(total, p.states)
@@ -153,7 +166,7 @@ def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
     Cost: two matrix products.
     """
     xp = array_namespace(p.s, Q)
-    log_rest = _log_rest(p, Q)
+    log_rest = p.r + xp.reshape(_log_law(p, Q), p.r.shape)
     rest = xp.exp(log_rest - _top(log_rest))
     first = p.exp_s * (p.exp_t @ xp.matrix_transpose(rest))
     second = p.exp_t * (p.exp_s @ rest)
@@ -253,10 +266,10 @@ def _halves(units: int) -> tuple[int, int]:
     return units - units // 2, units // 2
 
 
-def _log_rest(p: Likelihoods, Q: Array) -> Array:
+def _log_law(p: Likelihoods, Q: Array) -> Array:
     check_array("Q", Q, p.states, like=p.s)
     check_not_negative("Q", Q)
-    return p.r + array_namespace(Q).reshape(log_table(Q), p.r.shape)
+    return log_table(Q)
 
 
 def _top(x: Array) -> float:

@@ -364,6 +364,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     mixtures.likelihoods_of_table: ((TABLE,), {}),
     mixtures.columns: ((LIKELIHOODS, integers(2**H, 3)), {}),
     mixtures.log_mixture: ((LIKELIHOODS, law(2**H)), {}),
+    mixtures.log_mixture_of_logs: ((LIKELIHOODS, law(2**H)), {}),
     mixtures.half_posteriors: ((LIKELIHOODS, law(2**H)), {}),
     mixtures.mean_ratio: ((LIKELIHOODS, -law(N), law(N)), {}),
     mixtures.mixture_grad: ((SIGMOID, VISIBLE, law(2**H)), {"weights": law(N)}),

@@ -267,3 +267,18 @@ def test_single_precision(arr):
     assert "float32" in str(found.dtype)
     np.testing.assert_allclose(to_numpy(found), np.log(joint.sum(axis=(1, 2))[[4, 2]]), rtol=2e-6)
     assert all("float32" in str(g.dtype) for g in leaves(log_likelihood_grad(net, x)))
+
+
+def test_a_code_whose_probability_underflows_still_explains_its_datum(arr):
+    """P(h) = e^-800 of the only h that gives x; all others give it e^-1000."""
+    W, b = np.array([[2000.0, 0.0], [0.0, 1.0], [0.0, -0.5]]), np.array([-1000.0, 0.2, 0.4])
+    top = (np.zeros((2, 3)), np.array([-800.0, 0.3]), np.zeros(3))
+    x = np.array([1.0, 0.0, 1.0])
+    terms = []
+    for h in product((0.0, 1.0), repeat=2):
+        a = W @ np.array(h) + b
+        terms.append(x @ a - np.logaddexp(0, a).sum() + top[1] @ h - np.logaddexp(0, top[1]).sum())
+    wanted = np.logaddexp.reduce(terms)
+    assert -803 < wanted < -800
+    found = log_likelihood((Sigmoid(arr(W), arr(b)), RBM(*map(arr, top))), arr([x]))
+    np.testing.assert_allclose(to_numpy(found), [wanted], rtol=1e-13)
