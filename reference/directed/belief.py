@@ -14,7 +14,7 @@ from ..boltzmann.partition import log_hidden_weights
 from ..boltzmann.rbm import RBM
 from ..laws import log_table
 from ..numerics import log_sum_exp
-from ..states import check_enumerable
+from ..states import check_enumerable, state_blocks
 from .layers import (
     Net,
     Table,
@@ -29,7 +29,9 @@ from .layers import (
     state_numbers,
     states_above,
 )
-from .mixtures import check_possible, likelihoods, log_mixture, log_mixture_of_logs, mixture_grad
+from .mixtures import check_possible, likelihoods, log_mixture_of_logs, mixture_grad
+
+_ROWS = 2**12  # states that are taken at once
 
 
 def law(net: Net) -> Array:
@@ -101,19 +103,29 @@ def log_likelihood(net: Net, x: Array) -> Array:
     r"""Return :math:`\log P(x)` of each row, in nats; minus infinity where it is impossible.      [AO] eq. 1
 
     Shapes: x (n, V) bits, or (n,) integers under a ``Table`` -> (n,).
-    Exactness: exact to rounding, by enumeration of the hidden layers one at a time; with two layers and an
-    ``RBM`` on top for any range of P(h).  Else P(h1) is passed on as probabilities: masses below e^-708
-    (float32: e^-87) are lost.
+    Exactness: exact to rounding, whatever the range, by enumeration of the hidden layers one at a time.
     Cost: n times the states of h1 (a multiplication and an addition each), and the cost of ``law(net[1:])``.
     Raises: ValueError where x does not suit the model, or there are too many states.
     """
     check_net(net)
-    p = likelihoods(net[0], x)
-    if len(net) == 2 and isinstance(net[1], RBM):
-        W, b, c = net[1]
-        log_weights = log_hidden_weights(RBM(array_namespace(W).matrix_transpose(W), c, b))
-        return log_mixture_of_logs(p, log_weights - log_sum_exp(log_weights))
-    return log_mixture(p, laws_above(net)[0])
+    return log_mixture_of_logs(likelihoods(net[0], x), _log_law(net[1:], like=net[0][-1]))
+
+
+def _log_law(net: Net, *, like: Array) -> Array:
+    """Return log P(x) of all x, in logarithms throughout: a code may be improbable and still the only one."""
+    xp = array_namespace(like)
+    if not net:
+        return xp.zeros_like(xp.reshape(like, (-1,))[:1])
+    layer = net[0]
+    if isinstance(layer, RBM):
+        log_weights = log_hidden_weights(RBM(xp.matrix_transpose(layer.W), layer.c, layer.b))
+        return log_weights - log_sum_exp(log_weights)
+    above = _log_law(net[1:], like=like)
+    if isinstance(layer, Table):
+        blocks = iter([xp.arange(layer.logits.shape[0], dtype=xp.int64, device=layer.logits.device)])
+    else:
+        blocks = state_blocks((2,) * layer.b.shape[0], like=layer.b, rows=_ROWS)
+    return xp.concat([log_mixture_of_logs(likelihoods(layer, x), above) for x in blocks])
 
 
 def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> Net:

@@ -270,15 +270,23 @@ def test_single_precision(arr):
 
 
 def test_a_code_whose_probability_underflows_still_explains_its_datum(arr):
-    """P(h) = e^-800 of the only h that gives x; all others give it e^-1000."""
+    """P(h) = e^-800 of the only h that gives x; all others give it e^-1000.  Below a layer that copies too."""
     W, b = np.array([[2000.0, 0.0], [0.0, 1.0], [0.0, -0.5]]), np.array([-1000.0, 0.2, 0.4])
+    U, c = np.array([[2000.0, 3.0], [0.5, 2000.0]]), np.array([-1000.0, -1000.0])
     top = (np.zeros((2, 3)), np.array([-800.0, 0.3]), np.zeros(3))
-    x = np.array([1.0, 0.0, 1.0])
-    terms = []
-    for h in product((0.0, 1.0), repeat=2):
-        a = W @ np.array(h) + b
-        terms.append(x @ a - np.logaddexp(0, a).sum() + top[1] @ h - np.logaddexp(0, top[1]).sum())
-    wanted = np.logaddexp.reduce(terms)
-    assert -803 < wanted < -800
-    found = log_likelihood((Sigmoid(arr(W), arr(b)), RBM(*map(arr, top))), arr([x]))
-    np.testing.assert_allclose(to_numpy(found), [wanted], rtol=1e-13)
+    x, codes = np.array([1.0, 0.0, 1.0]), [np.array(h) for h in product((0.0, 1.0), repeat=2)]
+
+    def log_bits(x, a):
+        return x @ a - np.logaddexp(0, a).sum()
+
+    below = [log_bits(x, W @ h + b) for h in codes]
+    prior = [log_bits(h, top[1]) for h in codes]
+    copied = [
+        np.logaddexp.reduce([log_bits(h, U @ g + c) + p for g, p in zip(codes, prior, strict=True)])
+        for h in codes
+    ]
+    machine, layer, copy = RBM(*map(arr, top)), Sigmoid(arr(W), arr(b)), Sigmoid(arr(U), arr(c))
+    for net, log_law in (((layer, machine), prior), ((layer, copy, machine), copied)):
+        wanted = np.logaddexp.reduce(np.add(below, log_law))
+        assert -804 < wanted < -800
+        np.testing.assert_allclose(to_numpy(log_likelihood(net, arr([x]))), [wanted], rtol=1e-12)
