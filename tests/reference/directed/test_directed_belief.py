@@ -270,7 +270,7 @@ def test_single_precision(arr):
 
 
 def test_a_code_whose_probability_underflows_still_explains_its_datum(arr):
-    """P(h) = e^-800 of the only h that gives x; all others give it e^-1000.  Below a layer that copies too."""
+    """P(h) = e^-800 of the only h that gives x; the others give it e^-1000.  So below a layer that copies."""
     W, b = np.array([[2000.0, 0.0], [0.0, 1.0], [0.0, -0.5]]), np.array([-1000.0, 0.2, 0.4])
     U, c = np.array([[2000.0, 3.0], [0.5, 2000.0]]), np.array([-1000.0, -1000.0])
     top = (np.zeros((2, 3)), np.array([-800.0, 0.3]), np.zeros(3))
