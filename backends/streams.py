@@ -1,6 +1,6 @@
 """Random streams: a sampler asks for what it means, and four kinds of stream answer.
 
-``rng=`` of every sampler accepts an int, a NumPy ``Generator`` or a stream (SPEC 7).  A *native* stream is
+``rng=`` of every sampler accepts an int, a NumPy ``Generator`` or a stream.  A *native* stream is
 fast, a *host* stream gives the same numbers on every backend, a *replay* stream consumes recorded uniforms,
 and the *enumerating* stream of ``backends.enumerating`` hands out every outcome with its probability.
 """

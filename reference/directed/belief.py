@@ -108,24 +108,35 @@ def log_likelihood(net: Net, x: Array) -> Array:
     Raises: ValueError where x does not suit the model, or there are too many states.
     """
     check_net(net)
-    return log_mixture_of_logs(likelihoods(net[0], x), _log_law(net[1:], like=net[0][-1]))
+    return log_mixture_of_logs(likelihoods(net[0], x), _log_law_above(net))
 
 
-def _log_law(net: Net, *, like: Array) -> Array:
-    """Return log P(x) of all x, in logarithms throughout: a code may be improbable and still the only one."""
-    xp = array_namespace(like)
-    if not net:
-        return xp.zeros_like(xp.reshape(like, (-1,))[:1])
+def log_law(net: Net) -> Array:
+    """Return log P(x) of all x, in logarithms throughout: a code may be improbable and still the only one.
+
+    Shapes: -> (states of x,).   Exactness: exact to rounding, whatever the range.   Cost: that of ``law``.
+    Raises: ValueError where layers do not chain, or there are too many states.
+    """
+    check_net(net)
     layer = net[0]
+    xp = array_namespace(layer[-1])
     if isinstance(layer, RBM):
         log_weights = log_hidden_weights(RBM(xp.matrix_transpose(layer.W), layer.c, layer.b))
         return log_weights - log_sum_exp(log_weights)
-    above = _log_law(net[1:], like=like)
+    above = _log_law_above(net)
     if isinstance(layer, Table):
         blocks = iter([xp.arange(layer.logits.shape[0], dtype=xp.int64, device=layer.logits.device)])
     else:
         blocks = state_blocks((2,) * layer.b.shape[0], like=layer.b, rows=_ROWS)
     return xp.concat([log_mixture_of_logs(likelihoods(layer, x), above) for x in blocks])
+
+
+def _log_law_above(net: Net) -> Array:
+    """Return ``log_law(net[1:])``, of the one state there is above a single layer: log 1."""
+    if len(net) > 1:
+        return log_law(net[1:])
+    xp = array_namespace(net[0][-1])
+    return xp.zeros_like(xp.reshape(net[0][-1], (-1,))[:1])
 
 
 def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> Net:

@@ -16,7 +16,7 @@ from ..boltzmann.partition import log_partition
 from ..boltzmann.rbm import check_visible, hidden_input
 from ..numerics import x_log_y
 from ..states import binary_states, check_enumerable
-from .belief import log_likelihood
+from .belief import log_law
 from .dbn import DBN, check_dbn, inputs, net, upside_down
 from .layers import check_values, log_bits, log_conditional
 
@@ -27,9 +27,7 @@ def log_prior(theta: DBN) -> Array:
     Shapes: -> (2^H1,).   Exactness: exact to rounding.   Cost: the hidden layers' states, pair by pair.
     """
     check_dbn(theta)
-    above = net(theta)[1:] or (upside_down(theta.top),)
-    units = (theta.generative or (theta.top,))[0].W.shape[1]
-    return log_likelihood(above, binary_states(units, like=theta.top.W))
+    return log_law(net(theta)[1:] or (upside_down(theta.top),))
 
 
 def log_joint_first(theta: DBN, v: Array) -> Array:

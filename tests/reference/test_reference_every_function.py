@@ -370,6 +370,7 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     mixtures.mixture_grad: ((SIGMOID, VISIBLE, law(2**H)), {"weights": law(N)}),
     mixtures.where_true: ((REAL[:, 0] > 0,), {}),
     belief.law: ((NET,), {}),
+    belief.log_law: ((NET,), {}),
     belief.laws_above: ((NET,), {}),
     belief.joint_law: ((NET,), {}),
     belief.posterior: ((NET, VISIBLE), {}),

@@ -12,6 +12,7 @@ from exactgen.reference.directed.belief import (
     compose,
     joint_law,
     law,
+    log_law,
     log_likelihood,
     log_likelihood_grad,
     posterior,
@@ -269,6 +270,13 @@ def test_single_precision(arr):
     assert all("float32" in str(g.dtype) for g in leaves(log_likelihood_grad(net, x)))
 
 
+def test_laws_in_logarithms_are_those_of_loops(values, arr):
+    net = tuple(kind(*map(arr, arrays)) for kind, *arrays in values)
+    joint = brute_joint(values)
+    wanted = joint.reshape(joint.shape[0], -1).sum(axis=1)
+    np.testing.assert_allclose(np.exp(to_numpy(log_law(net))), wanted, rtol=1e-12, atol=1e-300)
+
+
 def test_a_code_whose_probability_underflows_still_explains_its_datum(arr):
     """P(h) = e^-800 of the only h that gives x; the others give it e^-1000.  So below a layer that copies."""
     W, b = np.array([[2000.0, 0.0], [0.0, 1.0], [0.0, -0.5]]), np.array([-1000.0, 0.2, 0.4])
@@ -286,7 +294,7 @@ def test_a_code_whose_probability_underflows_still_explains_its_datum(arr):
         for h in codes
     ]
     machine, layer, copy = RBM(*map(arr, top)), Sigmoid(arr(W), arr(b)), Sigmoid(arr(U), arr(c))
-    for net, log_law in (((layer, machine), prior), ((layer, copy, machine), copied)):
-        wanted = np.logaddexp.reduce(np.add(below, log_law))
+    for net, above in (((layer, machine), prior), ((layer, copy, machine), copied)):
+        wanted = np.logaddexp.reduce(np.add(below, above))
         assert -804 < wanted < -800
         np.testing.assert_allclose(to_numpy(log_likelihood(net, arr([x]))), [wanted], rtol=1e-12)
