@@ -155,7 +155,7 @@ OF_PREDICTIONS = {"correlation of values, not of ranks": altered(judging, spearm
 settled = partial(check, of=(kept, models, claims), cases=[None], evidence=JUDGED)
 
 
-@settled(*told_by("AO.exp1"), mutants={**COMMON, **OF_ORDERINGS})
+@settled("AO.exp1", "AO.fig3", "AO.fig5", mutants={**COMMON, **OF_ORDERINGS})
 def depth_test_of_both_data_sets(impl: Implementation, case: None) -> dict[str, Evidence]:
     """Stacked RBMs "consistently outperform" single ones of as many parameters: the best, and most of them.
 
@@ -165,7 +165,11 @@ def depth_test_of_both_data_sets(impl: Implementation, case: None) -> dict[str, 
 
 
 @settled(
-    *told_by("AO.exp2"),
+    "AO.exp2",
+    "AO.fig8",
+    "AO.fig9",
+    "AO.fig10",
+    "AO.fig11",
     mutants={
         **COMMON,
         "classes exchanged": OF_ORDERINGS["classes exchanged"],
@@ -183,7 +187,12 @@ def ranking_of_the_classes(impl: Implementation, case: None) -> dict[str, Eviden
 
 
 @settled(
-    *told_by("AO.exp3"),
+    "AO.exp3",
+    "AO.sec3.3.3a",
+    "AO.fig12",
+    "AO.fig13",
+    "AO.fig14",
+    "AO.fig15",
     mutants={
         **COMMON,
         **OF_PREDICTIONS,
@@ -201,7 +210,9 @@ def training_bound_predicts_training_likelihood(impl: Implementation, case: None
 
 
 @settled(
-    *told_by("AO.exp4"),
+    "AO.exp4",
+    "AO.fig16",
+    "AO.fig17",
     mutants={
         **COMMON,
         "a bound below the log-likelihood": tampered(lambda m: {**m, "bound_train": m["train"] - 0.01}),
@@ -219,7 +230,9 @@ def bound_is_too_optimistic_for_shallow_models(impl: Implementation, case: None)
 
 
 @settled(
-    *told_by("AO.exp5"),
+    "AO.exp5",
+    "AO.fig18",
+    "AO.fig19",
     mutants={
         **COMMON,
         **OF_PREDICTIONS,
@@ -237,7 +250,9 @@ def training_bound_and_validation_likelihood(impl: Implementation, case: None) -
 
 
 @settled(
-    *told_by("AO.exp6"),
+    "AO.exp6",
+    "AO.fig20",
+    "AO.fig21",
     mutants={
         **COMMON,
         **OF_PREDICTIONS,
@@ -252,7 +267,9 @@ def validation_bound_predicts_validation_likelihood(impl: Implementation, case: 
 
 
 @settled(
-    *told_by("AO.exp7"),
+    "AO.exp7",
+    "AO.fig22",
+    "AO.fig23",
     mutants={
         **COMMON,
         **OF_PREDICTIONS,
