@@ -19,7 +19,7 @@ from .reproduce import command as reproduce_command
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .registry import Check
+    from .check import Check
     from .runner import Options, Outcome
 
 EXTRAS = ("hypothesis", "matplotlib", "rich", "yaml")

@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from .check import Check
 from .figures import FIGURES
 from .ledger import DOCUMENTS, Statement
-from .registry import Check
 from .report import print_outcome, styled
 from .runner import Outcome
 from .status import verdict
@@ -43,10 +43,16 @@ def _check(check: Check, outcome: Outcome) -> dict[str, Any]:
         "says": inspect.cleandoc(check.doc),
         "evidence": str(check.evidence),
         "implementation": {name: place(getattr(check.implementation, name)) for name in outcome.uses},
-        "mutants": {mistake: outcome.mutants.get(mistake, "not run") for mistake in check.mutants},
+        "mutants": {name: outcome.mutants.get(name, "not run") for name in _mistakes(check)},
         "correction": check.correction,
+        "assuming": check.assuming,
+        "uncovered": dict(check.uncovered),
         "result": outcome.as_json(),
     }
+
+
+def _mistakes(check: Check) -> list[str]:
+    return [*check.mutants, *(mistake.label for mistake in check.mistakes())]
 
 
 def place(thing: Any) -> str:

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .check import Check, comparing, tolerance
 from .ledger import DOCUMENTS
-from .registry import Check, rounding_of, tolerance
 from .results import source_hash
 from .runner import Options, Outcome
 from .status import STATUSES, Verdict
@@ -26,6 +26,8 @@ _STYLES = {
     "skipped": "yellow",
     "open": "dim",
     "fails as printed": "magenta",
+    "holds under a condition": "cyan",
+    "holds in part": "yellow",
     "not reproduced": "magenta",
     "undecided": "yellow",
 }
@@ -117,7 +119,7 @@ def print_summary(
         told = ", ".join(f"{n} {escape(result)}" for result, n in mutants.most_common())
         console.print(f"{_counted(mutants.total(), 'mutant')}: {told}")
     if options.dtype != "float64":
-        with rounding_of(options.dtype):
+        with comparing(dtype=options.dtype):
             loose = f"1e-10 stood for {tolerance(1e-10):.1e}, 1e-12 for {tolerance(1e-12):.1e}"
         console.print(f"{options.dtype}: tolerances keep their share of the digits: {loose}", style="dim")
 

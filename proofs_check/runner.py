@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -9,23 +10,16 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import array_api_compat
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 
-from ..backends.arrays import load_backend
+from ..backends.arrays import load_backend, to_numpy
 from ..data.sources import MissingDataError
+from .check import JUDGED, Check, CheckFunction, Disagreement, Evidence, Implementation, NotOffered
 from .checks import load_checks
-from .registry import (
-    JUDGED,
-    Check,
-    CheckFunction,
-    Disagreement,
-    Evidence,
-    Implementation,
-    NotOffered,
-    rounding_of,
-)
+from .comparing import comparing
 from .workers import Workers
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
@@ -116,20 +110,24 @@ def _run_named(name: str, options: Options) -> Outcome:
 
 
 def run_check(check: Check, options: Options, implementation: Implementation | None = None) -> Outcome:
-    """Return what ``check`` says of ``implementation`` (the reference where None), and of its mutants."""
+    """Return what ``check`` says of ``implementation`` (the reference where None), and of its mistakes."""
     start = time.perf_counter()
-    cases = options.cases_of(check)
     right = (implementation or check.implementation).recording()
     found: dict[str, Evidence] = {}
 
-    def run(impl: Implementation, case: Any) -> None:
-        told = check.run(impl, case)
+    def run(impl: Implementation, *case: Any) -> None:
+        told = check.run(impl, *case)
         if check.evidence == JUDGED:
             found.update(told or {})
 
-    main = search(check, run, right, options, examples=cases)
+    run.__signature__ = inspect.signature(check.run)  # type: ignore[attr-defined]
+    asserted: set[str] = set()
+    main = search(check, run, right, options, examples=options.cases_of(check), asserted=asserted)
     if main.result == "passed" and check.evidence == JUDGED and set(found) != set(check.statements):
         main = Finding("error", f"evidence of {sorted(found)}, not of {sorted(check.statements)}")
+    silent = [statement for statement in check.statements if statement not in asserted]
+    if main.result == "passed" and len(check.statements) > 1 and asserted and silent:
+        main = main._replace(result="error", what=f"nothing is asserted of {', '.join(silent)}")
     outcome = Outcome(check.name, check.statements, **main._asdict(), uses=right.used(), found=found)
     if main.result == "passed" and check.printed is not None:
         outcome = _refute(check, outcome, right, options)
@@ -138,8 +136,12 @@ def run_check(check: Check, options: Options, implementation: Implementation | N
         alive = "; ".join(f"{mistake} ({what})" for mistake, what in mutants.items() if what != "rejected")
         outcome = replace(outcome, mutants=mutants)
         if alive:
-            outcome = replace(outcome, result="failed", what=f"mutants are not rejected: {alive}")
+            outcome = replace(outcome, result="failed", what=f"mistakes are not rejected: {alive}")
     return replace(outcome, seconds=round(time.perf_counter() - start, 4))
+
+
+MARGIN = 10.0
+"""By how many tolerances a counterexample must miss."""
 
 
 def _refute(check: Check, outcome: Outcome, right: Implementation, options: Options) -> Outcome:
@@ -149,7 +151,8 @@ def _refute(check: Check, outcome: Outcome, right: Implementation, options: Opti
     """
     assert check.printed is not None
     tries = max(check.examples, options.examples or 0)
-    counter = search(check, check.printed, right, Options(), examples=tries)
+    where = check if check.without is None else replace(check, cases=check.without)
+    counter = search(where, check.printed, right, Options(), examples=tries, margin=MARGIN)
     if counter.result == "failed":
         return replace(outcome, counterexample=counter)
     what = f"no counterexample to the printed form in {counter.examples} cases"
@@ -159,17 +162,22 @@ def _refute(check: Check, outcome: Outcome, right: Implementation, options: Opti
 
 
 def teeth(check: Check, options: Options) -> dict[str, str]:
-    """Return for each mistake whether its mutant is ``rejected``, ``survives``, or crashes.
+    """Return for each mistake whether it is ``rejected``, ``survives``, or crashes the check.
 
-    Only a Disagreement rejects.  Mutants get as many cases as the check asks for, also where ``quick`` gives
+    Only a Disagreement rejects.  Mistakes get as many cases as the check asks for, also where ``quick`` gives
     the reference fewer.
     """
     words = {"failed": "rejected", "passed": "survives", "skipped": "skipped"}
     tries = max(check.examples, options.examples or 0)
-    verdicts = {}
-    for mistake, mutant in check.mutants.items():
-        found = search(check, check.run, mutant, options, examples=tries, shrink=False)
-        verdicts[mistake] = words.get(found.result, f"crashes: {found.what}")
+
+    def verdict(impl: Implementation) -> str:
+        found = search(check, check.run, impl, options, examples=tries, shrink=False)
+        return words.get(found.result, f"crashes: {found.what}")
+
+    verdicts = {mistake: verdict(mutant) for mistake, mutant in check.mutants.items()}
+    for mistake in check.mistakes():
+        with mistake.made():
+            verdicts[mistake.label] = verdict(check.implementation)
     return verdicts
 
 
@@ -181,18 +189,28 @@ def search(
     *,
     examples: int,
     shrink: bool = True,
+    margin: float = 1.0,
+    asserted: set[str] | None = None,
 ) -> Finding:
-    """Return what ``run`` says of ``implementation`` over the cases of ``check``, up to the first failure."""
+    """Return what ``run`` says of ``implementation`` over the cases of ``check``, up to the first failure.
+
+    Tolerances are multiplied by ``margin``; the statements that something was asserted of go to ``asserted``.
+    """
     last: list[Any] = []  # the last failing case and why; Hypothesis replays the smallest one at the end
     count = 0
-    convert = conversion(options.backend, options.dtype)
+    convert, copy = conversion(options.backend, options.dtype), conversion("numpy", "float64")
+    wants_plain = len(inspect.signature(run).parameters) > 2
 
     def trial(case: Any) -> None:
         nonlocal count
         count += 1
+        given = map_arrays(convert, case)
+        plain = (map_arrays(copy, map_arrays(to_numpy, given)),) if wants_plain else ()
         try:
-            with rounding_of(options.dtype):
-                run(implementation, map_arrays(convert, case))
+            with comparing(dtype=options.dtype, factor=margin) as statements:
+                run(implementation, given, *plain)
+            if asserted is not None:
+                asserted.update(statements)
         except hypothesis.errors.UnsatisfiedAssumption:
             raise
         except Exception as problem:
@@ -257,13 +275,15 @@ def conversion(backend: str, dtype: str) -> Callable[[np.ndarray[Any, Any]], Any
     return convert
 
 
-def map_arrays(convert: Callable[[np.ndarray[Any, Any]], Any], case: Any) -> Any:
+def map_arrays(convert: Callable[[Any], Any], case: Any) -> Any:
     """Return ``case`` with ``convert`` applied to every array in its tuples, lists, dicts and dataclasses."""
 
     def visit(x: Any) -> Any:
         match x:
             case np.ndarray():
                 return convert(x)
+            case _ if array_api_compat.is_array_api_obj(x):
+                return x if isinstance(x, np.generic) else convert(x)
             case tuple() if hasattr(x, "_fields"):
                 return type(x)(*map(visit, x))
             case tuple() | list():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from .check import Check
 from .ledger import Statement
-from .registry import Check
 from .runner import Outcome
 
 # From the strongest to the weakest: a statement with several checks reaches as far as the weakest of them.
@@ -20,7 +20,19 @@ _REACH = {
     "undecided": "undecided",  # an experiment run again: none of its claims contradicted, not all confirmed
     "not reproduced": "not reproduced",  # an experiment run again: a claim of it contradicted
 }
-STATUSES = (*list(_REACH.values())[1:], "definition", "fails as printed", "failed", "skipped", "open")
+IN_PART = "holds in part"  # what is not covered is told
+CONDITION = "holds under a condition"  # that the text omits
+STATUSES = (
+    *list(_REACH.values())[1:5],
+    CONDITION,
+    IN_PART,
+    *list(_REACH.values())[5:],
+    "definition",
+    "fails as printed",
+    "failed",
+    "skipped",
+    "open",
+)
 
 
 class Verdict(NamedTuple):
@@ -37,6 +49,8 @@ def verdict(statement: Statement, checks: Mapping[str, Check], outcomes: Mapping
 
     failed: a check failed or gave no verdict.  skipped: all that ran passed, but some could not run.
     fails as printed: a counterexample to the printed form was found, and the correction passed.
+    holds under a condition: that the text omits; without it a case was found in which the text fails.
+    holds in part: something of it is not covered, which the evidence tells.
     open: no check.
     """
     own = [check for check in checks.values() if statement.id in check.statements]
@@ -60,4 +74,12 @@ def _status(statement: str, checks: Sequence[Check], outcomes: Sequence[Outcome 
         return "fails as printed", "; ".join(check.correction for check in refuting)
     reached = [o.found.get(statement, c.evidence) for c, o in zip(checks, ran, strict=True)]
     weakest = max(reached, key=lambda evidence: list(_REACH).index(evidence.kind))
-    return _REACH[weakest.kind], str(weakest)
+    status, told = _REACH[weakest.kind], [str(weakest)]
+    for qualified, word, conditions in (
+        (CONDITION, "assuming", [check.assuming for check in checks]),
+        (IN_PART, "not covered:", [check.uncovered.get(statement, "") for check in checks]),
+    ):
+        if any(conditions):
+            status = qualified
+            told.append(f"{word} {'; '.join(dict.fromkeys(filter(None, conditions)))}")
+    return status, "; ".join(told)

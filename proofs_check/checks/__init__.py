@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from .. import ledger, registry
-from ..registry import Check
+from .. import check as registry
+from .. import ledger
+from ..check import Check
 
 
 def load_checks() -> dict[str, Check]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ...backends.arrays import array_namespace, to_numpy
 from ...reference import laws, losses
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, at_rate, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, at_rate, check
 from ..strategies import arrays, hundredths, values
 from ..strategies import laws as law_tables
 from .brute import like

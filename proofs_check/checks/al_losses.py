@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
 from ...reference import laws, losses
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check
 from ..strategies import functions, hundredths
 from ..strategies import laws as law_tables
 

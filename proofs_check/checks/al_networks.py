@@ -14,7 +14,7 @@ from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
 from ...reference import laws, networks
 from ...reference.networks import Dense
-from ..registry import EXACTLY, Implementation, agree, at_most, check
+from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, functions, hundredths
 from ..strategies import laws as law_tables
 from .brute import like

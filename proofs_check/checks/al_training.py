@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ...backends.arrays import array_namespace, to_numpy
 from ...reference import losses, optimizers
 from ...reference.training import fit as fitting
-from ..registry import EXACTLY, Implementation, agree, at_most, check, ensure
+from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
 from .al_inference import Regression, regressions
 from .brute import like
 

@@ -17,7 +17,7 @@ from ...reference.directed import annealed
 from ...reference.directed.dbn import inputs
 from ...reference.directed.layers import Sigmoid
 from ...reference.numerics import log_mean_exp, sigmoid, softplus
-from ..registry import EXACTLY, Implementation, agree, at_most, check
+from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, hundredths, rbms
 from . import brute
 

@@ -25,7 +25,7 @@ from ...reference.layerwise import criteria, marginal, passes, stacks
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute
 from .ao_marginal import GAP, Numbers, dual_bound, explained, log_lik, numbers

@@ -9,7 +9,7 @@ import numpy as np
 from ...data import baselines, digits, splits, teapot
 from ...reference import optimizers
 from ...reference.boltzmann.rbm import RBM
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, check, ensure, reproduced
+from ..check import DEFINITION, EXACTLY, Implementation, agree, check, ensure, reproduced
 
 UNIFORM, PERFECT, TEA_BERNOULLI, CMNIST_BERNOULLI = -69.31, -5.49, -49.27, -67.38  # as printed, in nats
 

@@ -21,7 +21,7 @@ from ...reference.directed.layers import Sigmoid, Table, states_below
 from ...reference.laws import log_table
 from ...reference.optimizers import leaves, rebuild
 from ...reference.states import binary_states
-from ..registry import EXACTLY, Implementation, agree, at_most, check, ensure
+from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import Deep, Family, families, nets, rbm_laws
 from ..strategies import laws as law_tables
 from . import brute

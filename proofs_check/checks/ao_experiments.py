@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from ..registry import (
+from ..check import (
     JUDGED,
     Evidence,
     Implementation,

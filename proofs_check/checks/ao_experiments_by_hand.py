@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from ..registry import Disagreement, agree, ensure
+from ..check import Disagreement, agree, ensure
 
 Model: TypeAlias = Mapping[str, Any]
 Kept: TypeAlias = Mapping[str, Sequence[Model]]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...backends.streams import HostStream
 from ...reference.layerwise import stacks
-from ..registry import EXACTLY, Implementation, agree, check, ensure
+from ..check import EXACTLY, Implementation, agree, check, ensure
 from ..reproduce import judging, models
 from .ao_experiments_recipes import (
     GENERATIVE,

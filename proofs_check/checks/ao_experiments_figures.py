@@ -9,8 +9,8 @@ from unittest.mock import patch
 import numpy as np
 
 from ...data import cmnist, tea_split
+from ..check import Implementation, agree, check, ensure, reproduced, to_tolerance
 from ..figures import Figure, figure
-from ..registry import Implementation, agree, check, ensure, reproduced, to_tolerance
 from ..reproduce import kept, models, pictures
 from ..reproduce.command import QUICK, SEED
 from ..reproduce.models import NUMBERS

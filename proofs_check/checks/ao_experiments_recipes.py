@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...backends.streams import HostStream
 from ...reference.directed.dbn_training import train_machine
 from ...reference.layerwise import passes, stacks
-from ..registry import EXACTLY, Disagreement, Implementation, agree, check
+from ..check import EXACTLY, Disagreement, Implementation, agree, check
 from ..reproduce import models
 
 Numbers: TypeAlias = NDArray[Any]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ...backends.arrays import Array, array_namespace
 from ...reference.layerwise import incorporation, marginal
 from ...reference.layerwise.incorporation import Marginal
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
 from ..strategies import Candidate, candidates, laws
 from .ao_marginal import SOLVERS, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
 from .brute import like

@@ -22,7 +22,7 @@ from ...reference.directed.mixtures import Likelihoods, likelihoods_of_table
 from ...reference.laws import log_table
 from ...reference.layerwise import criteria, incorporation, marginal
 from ...reference.layerwise.incorporation import Marginal
-from ..registry import (
+from ..check import (
     DEFINITION,
     EXACTLY,
     Implementation,

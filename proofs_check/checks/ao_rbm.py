@@ -16,7 +16,7 @@ from ...reference.boltzmann import gibbs, likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import belief, dbn
 from ...reference.states import binary_states
-from ..registry import (
+from ..check import (
     DEFINITION,
     EXACTLY,
     Implementation,

@@ -22,7 +22,7 @@ from ...reference.laws import draw, log_table
 from ...reference.layerwise import criteria, incorporation, marginal, selection
 from ...reference.layerwise.selection import Lower
 from ...reference.numerics import log_sum_exp, sigmoid
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
 from ..strategies import (
     Bottom,
     Candidate,

@@ -23,7 +23,7 @@ from ...reference.layerwise.recipes import Deep
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
 from ...reference.optimizers import leaves, rebuild, sgd
-from ..registry import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance
+from ..check import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, weights
 from .ao_autoencoders import bits, derivative, mean_pass, through
 from .ao_marginal import GAP, Numbers, dual_bound, numbers

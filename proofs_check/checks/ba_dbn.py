@@ -21,7 +21,7 @@ from ...reference.directed import belief, dbn, dbn_bound, dbn_training
 from ...reference.directed.dbn import DBN
 from ...reference.directed.layers import Sigmoid
 from ...reference.optimizers import leaves, rebuild
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute
 from .brute import Table, like

@@ -13,8 +13,8 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import dbn, dbn_training
 from ...reference.directed.dbn import DBN
 from ...reference.optimizers import sgd
+from ..check import Implementation, agree, at_most, check, ensure, reproduced
 from ..figures import figure
-from ..registry import Implementation, agree, at_most, check, ensure, reproduced
 from .ba_experiment import BATCH, EPOCHS, STEPS, TESTS, binary_digits
 
 PRINTED_DEEP, PRINTED_SHALLOW = (500, 500, 1000), (1000,)

@@ -19,7 +19,7 @@ from ...reference.directed.layers import Sigmoid
 from ...reference.numerics import sigmoid
 from ...reference.optimizers import leaves, rebuild
 from ...reference.states import binary_states
-from ..registry import EXACTLY, Implementation, agree, at_most, check
+from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, binary_rows, hundredths, weights
 from . import brute
 from .ba_dbn import dbns, gradient, log_given, mean_bound, numbers, rows_of, with_tied_recognition

@@ -14,8 +14,8 @@ from ...reference.boltzmann.contrastive import DOCUMENT
 from ...reference.boltzmann.rbm import RBM
 from ...reference.optimizers import sgd
 from ...reference.training.fit import begin, fit
+from ..check import Implementation, at_most, check, ensure, reproduced
 from ..figures import figure
-from ..registry import Implementation, at_most, check, ensure, reproduced
 
 HIDDEN, ROWS, TESTS = 200, 2000, 500  # the document: 1000 hidden units, 60,000 rows
 RATE, EPOCHS, BATCH, STEPS = 0.01, 20, 20, 5  # as in the document

@@ -17,7 +17,7 @@ from ...backends.enumerating import expect
 from ...reference.boltzmann import gaussian
 from ...reference.boltzmann.rbm import RBM
 from ...reference.numerics import sigmoid
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, check
 from ..strategies import arrays, hundredths, rbms, weights
 from . import brute
 from .brute import Table, like

@@ -10,7 +10,7 @@ import numpy as np
 from ...backends.arrays import array_namespace, to_numpy
 from ...reference.boltzmann import likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_rate, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_rate, check
 from ..strategies import RBMCase, rbm_cases, rbms
 from . import brute
 from .brute import like

@@ -15,7 +15,7 @@ from ...reference.boltzmann.contrastive import DOCUMENT, Variant
 from ...reference.boltzmann.rbm import RBM
 from ...reference.numerics import sigmoid
 from ...reference.states import binary_states
-from ..registry import EXACTLY, Implementation, agree, at_most, at_rate, check
+from ..check import EXACTLY, Implementation, agree, at_most, at_rate, check
 from ..strategies import RBMCase, RBMLaw, rbm_cases, rbm_laws, rbms
 from . import brute
 from .brute import like

@@ -15,7 +15,7 @@ from ...backends.streams import as_stream
 from ...reference.boltzmann import annealing
 from ...reference.boltzmann.rbm import RBM
 from ...reference.numerics import sigmoid
-from ..registry import EXACTLY, Implementation, agree, at_most, check
+from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, hundredths, rbms
 from . import brute
 from .brute import Table, like

@@ -19,7 +19,7 @@ from ...reference.boltzmann import contrastive, gibbs, rbm, trajectories
 from ...reference.boltzmann.contrastive import DOCUMENT
 from ...reference.boltzmann.rbm import RBM
 from ...reference.boltzmann.trajectories import PathGradient
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_rate, check, ensure
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_rate, check, ensure
 from ..strategies import RBMLaw, rbm_laws
 from . import brute
 from .brute import Table, like

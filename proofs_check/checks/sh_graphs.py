@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn
 from ...backends.arrays import array_namespace, to_numpy
 from ...reference import graphs, laws
 from ...reference.graphs import Factor, Graph
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, check, ensure
+from ..check import DEFINITION, EXACTLY, Implementation, agree, check, ensure
 from ..strategies import arrays
 from ..strategies import laws as law_tables
 from .brute import like

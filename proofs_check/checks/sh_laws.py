@@ -13,7 +13,7 @@ from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
 from ...reference import laws
 from ...reference.numerics import x_log_y
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import (
     Data,
     Inference,

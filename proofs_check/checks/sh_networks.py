@@ -14,7 +14,7 @@ from ...reference import networks
 from ...reference.boltzmann import partition
 from ...reference.boltzmann.rbm import RBM
 from ...reference.networks import Dense
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import arrays, hundredths, rbms
 from .brute import like
 

@@ -13,7 +13,7 @@ from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
 from ...reference import laws, networks, optimizers
 from ...reference.numerics import log_sum_exp
-from ..registry import EXACTLY, Implementation, agree, at_most, check, ensure
+from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import Data, arrays, data_sets, hundredths, values
 from ..strategies import laws as law_tables
 from .brute import like

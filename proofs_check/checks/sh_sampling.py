@@ -14,7 +14,7 @@ from ...backends.enumerating import expect
 from ...reference import importance, laws
 from ...reference.chains import kernels
 from ...reference.states import categorical_states
-from ..registry import DEFINITION, EXACTLY, Implementation, agree, at_most, check
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check
 from ..strategies import Supported, arrays, hundredths, joint_laws, supported
 from ..strategies import laws as law_tables
 from .brute import like

@@ -235,7 +235,7 @@ def _samples(data: str) -> bytes:
 
 def _print_verdicts(console: Any, names: Sequence[str], verdicts: Sequence[Any], models: int) -> None:
     """Print the verdict on each claim, and what becomes of each statement in the words of ``verify``."""
-    from ..registry import judged
+    from ..check import judged
     from .kept import entries, line, summary
 
     for verdict in verdicts:

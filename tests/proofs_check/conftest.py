@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from exactgen.proofs_check import registry
-from exactgen.proofs_check.registry import EXACTLY, Check, Implementation, agree
+from exactgen.proofs_check import check as registry
+from exactgen.proofs_check.check import EXACTLY, Check, Implementation, agree
 from exactgen.proofs_check.strategies import arrays, hundredths
 from exactgen.reference import numerics
 

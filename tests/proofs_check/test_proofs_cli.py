@@ -16,8 +16,9 @@ import jsonschema
 import numpy as np
 import pytest
 import referencing
-from exactgen.proofs_check import checks, cli, registry, results, runner
-from exactgen.proofs_check.registry import JUDGED, agree, judged
+from exactgen.proofs_check import check as registry
+from exactgen.proofs_check import checks, cli, results, runner
+from exactgen.proofs_check.check import JUDGED, agree, judged
 
 
 def schema(name: str) -> jsonschema.Draft202012Validator:

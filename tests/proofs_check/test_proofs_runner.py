@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from exactgen.backends.arrays import load_backend
 from exactgen.data.sources import MissingDataError
-from exactgen.proofs_check import registry, runner
-from exactgen.proofs_check.registry import EXACTLY, JUDGED, Implementation, agree, judged, statistically
+from exactgen.proofs_check import check as registry
+from exactgen.proofs_check import runner
+from exactgen.proofs_check.check import EXACTLY, JUDGED, Implementation, agree, judged, statistically
 from exactgen.proofs_check.runner import Options, Outcome, run_check, teeth
 from exactgen.reference import numerics
 from hypothesis import assume
@@ -31,7 +32,7 @@ def wrong_above_two(impl, x):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"mutants": {}}, "names no mutant"),
+        ({"mutants": {}}, "rejects no mistake"),
         ({"mutants": {"a typo": {"softmax": abs}}}, "not offered, so not replaceable: softmax"),
         ({"printed": passes}, "belong together"),
         ({"correction": "the right form"}, "belong together"),
@@ -134,8 +135,8 @@ def test_missing_data_skip_only_a_check_that_declares_them(make, needs, result):
 
 def test_cases_that_are_assumed_away_do_not_count_as_failures(make):
     def positive(impl, x):
-        assume(bool(np.all(x >= 0)))
-        agree(np.abs(x), x, "|x|")
+        assume(x[0] >= 0)
+        agree(np.abs(x[0]), x[0], "|x|")
 
     assert run_check(make(positive), Options()).result == "passed"
 
@@ -275,7 +276,7 @@ def test_a_check_cannot_reach_the_generated_arrays(make):
 
 def test_float32_passes_where_float64_tolerances_could_not(make):
     assert run_check(make(examples=50), Options(dtype="float32")).result == "passed"
-    with registry.rounding_of("float32"):
+    with registry.comparing(dtype="float32"):
         # 10 of float64's 15.65 digits are a share of 0.639; of float32's 6.92 digits that leaves 4.42.
         assert np.log10(registry.tolerance(1e-10)) == pytest.approx(-4.42, abs=0.005)
     assert registry.tolerance(1e-10) == 1e-10

@@ -1,8 +1,8 @@
 """Every check of a statement as a test: ``pytest -k AO.prop7``."""
 
 import pytest
+from exactgen.proofs_check.check import Check
 from exactgen.proofs_check.checks import load_checks
-from exactgen.proofs_check.registry import Check
 from exactgen.proofs_check.runner import Options, run_check, teeth
 
 CHECKS = load_checks().values()

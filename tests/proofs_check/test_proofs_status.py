@@ -3,8 +3,7 @@
 import dataclasses
 
 import pytest
-from exactgen.proofs_check.ledger import Statement
-from exactgen.proofs_check.registry import (
+from exactgen.proofs_check.check import (
     DEFINITION,
     EXACTLY,
     JUDGED,
@@ -16,6 +15,7 @@ from exactgen.proofs_check.registry import (
     statistically,
     to_tolerance,
 )
+from exactgen.proofs_check.ledger import Statement
 from exactgen.proofs_check.runner import Outcome
 from exactgen.proofs_check.status import STATUSES, verdict
 
