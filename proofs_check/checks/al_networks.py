@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from hypothesis import strategies as st
-from scipy import signal
 
 from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
@@ -73,7 +73,10 @@ def convolution_is_a_constrained_dense_layer(impl: Implementation, case: Images)
     y = to_numpy(impl.correlate(case.images, case.kernel))
     for image, out in zip(images, y, strict=True):
         agree(
-            out, signal.convolve2d(image, kernel[::-1, ::-1], mode="valid"), "flipped convolution", atol=1e-9
+            out,
+            scipy.signal.convolve2d(image, kernel[::-1, ::-1], mode="valid"),
+            "flipped convolution",
+            atol=1e-9,
         )
     (R, S), (h, w) = images.shape[1:], kernel.shape
     W = impl.correlation_layer(case.kernel, shape=(R, S))

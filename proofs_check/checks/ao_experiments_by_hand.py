@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
 
 from ..check import Disagreement, agree, ensure
 
@@ -156,11 +156,11 @@ def correlation(models: Kept, kinds: tuple[str, ...], one: str, other: str, leas
     """Return what to find of "the one predicts the other"."""
     a, b = (np.array([m[name] for kind in kinds for m in models[kind]]) for name in (one, other))
     rows = np.random.default_rng(98).integers(len(a), size=(ROUNDS, len(a)))
-    x, y = (rankdata(values[rows], axis=1) for values in (a, b))
+    x, y = (scipy.stats.rankdata(values[rows], axis=1) for values in (a, b))
     x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
     rho = np.sort((x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1)))
     evidence = {
-        "rank_correlation": float(spearmanr(a, b).statistic),
+        "rank_correlation": float(scipy.stats.spearmanr(a, b).statistic),
         "lower_limit": Near(float(rho[ROUNDS // 100]), 0.02),
         "upper_limit": Near(float(rho[-ROUNDS // 100]), 0.02),
         "median_gap": median(a - b),
@@ -218,7 +218,7 @@ def nearer(models: Kept) -> Route:
     near, far = ([abs(m[name] - m["valid"]) for m in deep] for name in ("bound_valid", "bound_train"))
     differ = [(x, y) for x, y in zip(near, far, strict=True) if x != y]
     route = share(DEEP, "nearer", [x < y for x, y in differ], 0.5)
-    rho = [spearmanr([m[name] for m in deep], [m["valid"] for m in deep]) for name in BOUNDS]
+    rho = [scipy.stats.spearmanr([m[name] for m in deep], [m["valid"] for m in deep]) for name in BOUNDS]
     evidence = {
         "median_distance": median(near),
         "median_distance_other": median(far),

@@ -12,8 +12,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
 from ...backends.arrays import Array, array_namespace, to_numpy
 from ...reference.directed import belief, mixtures
@@ -286,7 +286,9 @@ def range_of_optima(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
     for sign in (1, -1):
         for h in range(Q.size):
             goal = sign * np.eye(Q.size)[h]
-            found = linprog(goal, A_eq=rows / scale[:, None], b_eq=target / scale, method="highs")
+            found = scipy.optimize.linprog(
+                goal, A_eq=rows / scale[:, None], b_eq=target / scale, method="highs"
+            )
             ends.append(float(goal @ found.x) * sign if found.status == 0 else float(Q[h]))
     return np.array(ends[Q.size :]) - np.array(ends[: Q.size])
 

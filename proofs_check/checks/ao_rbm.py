@@ -7,8 +7,8 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+import scipy
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 
 from ...backends.arrays import Array, array_namespace, to_numpy
 from ...backends.enumerating import expect
@@ -452,7 +452,7 @@ def ascended(f: Callable[[RBM], Any], start: RBM) -> tuple[RBM, float]:
         theta = machine_of(z)
         return -float(f(theta)), -flat(brute.gradient(f, theta))
 
-    found = minimize(cost, flat(start), jac=True, method="BFGS", options={"gtol": 1e-8})
+    found = scipy.optimize.minimize(cost, flat(start), jac=True, method="BFGS", options={"gtol": 1e-8})
     return machine_of(found.x), float(np.abs(found.jac).max())
 
 
