@@ -108,9 +108,9 @@ def of_flat(quantity: Any) -> Any:
     examples=40,
     evidence=EXACTLY,
     mutants={
-        "h1 uniform whatever is above": {"law": of_flat(belief.law)},
+        "h1 uniform whatever is above": {"state_law": of_flat(belief.state_law)},
         "the law given the first state of h1 alone": {
-            "law": lambda net: array_namespace(*net[0]).exp(log_table(numbers_of_first(net)))
+            "state_law": lambda net: array_namespace(*net[0]).exp(log_table(numbers_of_first(net)))
         },
         "log of the largest term in place of the sum": {
             "log_likelihood": lambda net, x: like(
@@ -125,7 +125,7 @@ def laws_of_all_layers_are_sums_of_the_joint_law(impl: Implementation, case: Dee
     agree(impl.joint_law(case.net), table, "joint law", rtol=1e-9)
     for k in range(table.ndim):
         others = tuple(axis for axis in range(table.ndim) if axis != k)
-        found = impl.law(case.net[k:])
+        found = impl.state_law(case.net[k:])
         agree(found, table.sum(axis=others), f"P(h{k})" if k else "P(x)", rtol=1e-9)
         agree(numbers(found).sum(), 1.0, "mass")
     with np.errstate(divide="ignore"):
@@ -164,7 +164,7 @@ def numbers_of_first(net: Any) -> Array:
             )
         },
         "P(h_k) given the first state above": {
-            "law": lambda net: numbers_of_first(net) if len(net) > 1 else belief.law(net)
+            "state_law": lambda net: numbers_of_first(net) if len(net) > 1 else belief.state_law(net)
         },
     },
 )
@@ -172,7 +172,7 @@ def every_split_is_a_model_of_one_hidden_variable(impl: Implementation, case: De
     """Layers below a split as one P(x | h_k), those above as P(h_k): the same law of x, for each k."""
     table = joint(plain(case.net))
     for k in range(1, len(case.net)):
-        bottom, top = impl.compose(case.net[:k]), impl.law(case.net[k:])
+        bottom, top = impl.compose(case.net[:k]), impl.state_law(case.net[k:])
         A = numbers(array_namespace(bottom.logits).exp(bottom.logits))
         below = tuple(range(1, k))
         pair = A * numbers(top)
@@ -362,7 +362,7 @@ def gradient_is_a_posterior_expectation(impl: Implementation, case: Deep) -> Non
     mutants={
         "posterior without the top": {"posterior": of_flat(belief.posterior)},
         "the top's law itself": {
-            "posterior": lambda net, x: 0 * belief.posterior(net, x) + belief.law(net[1:])[None, :]
+            "posterior": lambda net, x: 0 * belief.posterior(net, x) + belief.state_law(net[1:])[None, :]
         },
     },
 )

@@ -195,13 +195,13 @@ def top_machine_is_undirected_and_lower_layers_point_down(
     rows = [like(brute.states(n)[at], theta.top.W) for n, at in zip(widths, grid, strict=True)]
     agree(impl.log_joint(theta, *rows), table.ravel(), "log p(v, h1, ...)", rtol=1e-9)
     agree(np.exp(table).sum(), 1.0, "mass of the joint law", rtol=1e-9)
-    agree(impl.law(impl.net(theta)), np.exp(log_marginal(table, 0)), "p(v)", rtol=1e-9)
+    agree(impl.state_law(impl.net(theta)), np.exp(log_marginal(table, 0)), "p(v)", rtol=1e-9)
     one, alone = impl.stack([pair.machine]), np.exp(brute.log_visible(brute.numbers(pair.machine)))
-    agree(impl.law(impl.net(one)), alone, "p(v) of a machine", rtol=1e-9)
+    agree(impl.state_law(impl.net(one)), alone, "p(v) of a machine", rtol=1e-9)
     two = impl.stack([pair.machine, pair.top])
     layer = Sigmoid(pair.machine.W, pair.machine.b)
     same = log_joint_table(numbers(DBN((layer,), (), pair.top)))
-    agree(impl.law(impl.net(two)), np.exp(log_marginal(same, 0)), "p(v) of a stack", rtol=1e-9)
+    agree(impl.state_law(impl.net(two)), np.exp(log_marginal(same, 0)), "p(v) of a stack", rtol=1e-9)
 
 
 # --- the bound --------------------------------------------------------------------------------------------

@@ -454,7 +454,7 @@ def independent(top: RBM) -> Sigmoid:
     examples=40,
     evidence=EXACTLY,
     mutants={
-        "the effect ignored": {"posterior": lambda net, x: belief.law(net[1:])[None, :]},
+        "the effect ignored": {"posterior": lambda net, x: belief.state_law(net[1:])[None, :]},
         "posterior of independent causes": {
             "posterior": lambda net, x: belief.posterior((net[0], independent(net[1])), x)
         },

@@ -73,7 +73,7 @@ def log_partition(theta: BM) -> Array:
     return log_sum_exp(-_energy(theta, _states(theta)))
 
 
-def law(theta: BM) -> Array:
+def state_law(theta: BM) -> Array:
     """Return p(x) of every state, in the order of ``binary_states``.      [BA] eq. 2
 
     Shapes: -> (2^n,).   Exactness: exact.   Cost: n 2^n numbers.
@@ -110,7 +110,7 @@ def log_likelihood_grad(theta: BM, v: Array) -> BM:
     xp = array_namespace(v)
     posterior = xp.exp(minus_energy - log_sum_exp(minus_energy, axis=1)[:, None])
     data = _moments(x, xp.reshape(posterior, (-1,)) / v.shape[0])
-    model = _moments(_states(theta), law(theta))
+    model = _moments(_states(theta), state_law(theta))
     return BM(data.L - model.L, data.b - model.b)
 
 

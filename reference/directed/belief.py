@@ -34,8 +34,8 @@ from .mixtures import check_possible, likelihoods, log_mixture_of_logs, mixture_
 _ROWS = 2**12  # states that are taken at once
 
 
-def law(net: Net) -> Array:
-    r"""Return P(x) of all x; ``law(net[k:])`` is :math:`P(h^{(k)})`.      [AO] eq. 1-3
+def state_law(net: Net) -> Array:
+    r"""Return P(x) of all x; ``state_law(net[k:])`` is :math:`P(h^{(k)})`.      [AO] eq. 1-3
 
     Shapes: -> (states of x,).   Exactness: exact to rounding.
     Cost: states below times states above of each layer, in bounded memory.
@@ -104,7 +104,8 @@ def log_likelihood(net: Net, x: Array) -> Array:
 
     Shapes: x (n, V) bits, or (n,) integers under a ``Table`` -> (n,).
     Exactness: exact to rounding, whatever the range, by enumeration of the hidden layers one at a time.
-    Cost: n times the states of h1 (a multiplication and an addition each), and the cost of ``law(net[1:])``.
+    Cost: n times the states of h1 (a multiplication and an addition each), and the cost of
+    ``state_law(net[1:])``.
     Raises: ValueError where x does not suit the model, or there are too many states.
     """
     check_net(net)

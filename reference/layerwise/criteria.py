@@ -99,7 +99,8 @@ def loss_bounds(p: Likelihoods, best: Marginal, top: Array, *, weights: Array | 
 
     It bounds the loss where the bottom layer maximises U_D and ``best`` is its best marginal: for another law
     neither inequality holds.  The first bound plus the gap is safe for a marginal solved to that gap.
-    Shapes: p over n data and S states, top (S,), the law P(h) of the top layers: ``belief.law(net[1:])``.
+    Shapes: p over n data and S states, top (S,), the law P(h) of the top layers:
+    ``belief.state_law(net[1:])``.
     Exactness: exact to rounding.
     """
     check_shape("top", top, p.states)

@@ -11,10 +11,10 @@ from exactgen.reference.boltzmann.machine import (
     BM,
     energy,
     from_rbm,
-    law,
     log_likelihood,
     log_likelihood_grad,
     log_partition,
+    state_law,
 )
 from exactgen.reference.boltzmann.rbm import RBM
 
@@ -50,7 +50,9 @@ def test_energy_law_and_partition_count_every_pair_once(xp, n):
     expected = np.array([loop_energy(L, b, x) for x in states(n)])
     np.testing.assert_allclose(to_numpy(energy(theta, xp(states(n)))), expected, rtol=1e-12, atol=1e-14)
     assert float(log_partition(theta)) == pytest.approx(math.log(sum(map(math.exp, -expected))), rel=1e-13)
-    np.testing.assert_allclose(to_numpy(law(theta)), np.exp(-expected) / np.exp(-expected).sum(), rtol=1e-12)
+    np.testing.assert_allclose(
+        to_numpy(state_law(theta)), np.exp(-expected) / np.exp(-expected).sum(), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
@@ -88,7 +90,7 @@ def test_an_rbm_is_a_machine_without_couplings_within_its_layers(xp, visible, hi
     rbm = RBM(*(xp(rng.normal(size=shape)) for shape in ((visible, hidden), visible, hidden)))
     theta, v = from_rbm(rbm), xp(rng.integers(0, 2, size=(6, visible)))
     table = np.exp(to_numpy(partition.log_joint_table(rbm)))
-    np.testing.assert_allclose(to_numpy(law(theta)).reshape(table.shape), table, rtol=1e-11)
+    np.testing.assert_allclose(to_numpy(state_law(theta)).reshape(table.shape), table, rtol=1e-11)
     assert float(partition.log_partition(rbm)) == pytest.approx(float(log_partition(theta)), rel=1e-13)
     np.testing.assert_allclose(
         to_numpy(likelihood.log_likelihood(rbm, v)), to_numpy(log_likelihood(theta, v)), rtol=1e-12
@@ -103,7 +105,7 @@ def test_saturated_couplings_and_float32(xp):
     L, b = parameters(4, 800.0)
     assert np.isfinite(to_numpy(log_likelihood(BM(xp(L), xp(b)), xp(V)))).all()
     lowest = min(states(4), key=lambda x: loop_energy(L, b, x))
-    assert to_numpy(law(BM(xp(L), xp(b))))[states(4).index(lowest)] == pytest.approx(1, abs=1e-12)
+    assert to_numpy(state_law(BM(xp(L), xp(b))))[states(4).index(lowest)] == pytest.approx(1, abs=1e-12)
     L, b = parameters(4)
     ours = log_likelihood(BM(xp(L, "float32"), xp(b, "float32")), xp(V, "float32"))
     assert "float32" in str(ours.dtype)
@@ -121,7 +123,7 @@ def test_saturated_couplings_and_float32(xp):
 )
 def test_bad_parameters_are_named(xp, L, b, message):
     with pytest.raises(ValueError, match=message):
-        law(BM(xp(L), xp(b)))
+        state_law(BM(xp(L), xp(b)))
 
 
 def test_bad_rows_are_named(xp):

@@ -11,12 +11,12 @@ from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed.belief import (
     compose,
     joint_law,
-    law,
     log_law,
     log_likelihood,
     log_likelihood_grad,
     posterior,
     sample,
+    state_law,
 )
 from exactgen.reference.directed.layers import (
     Sigmoid,
@@ -124,7 +124,7 @@ def test_joint_and_laws_are_those_of_loops(values, arr):
     np.testing.assert_allclose(to_numpy(joint_law(net)), joint, rtol=1e-12, atol=1e-15)
     for k in range(len(net)):
         alone = joint.sum(axis=tuple(i for i in range(joint.ndim) if i != k))
-        np.testing.assert_allclose(to_numpy(law(net[k:])), alone, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(to_numpy(state_law(net[k:])), alone, rtol=1e-12, atol=1e-15)
 
 
 def test_posterior_and_likelihood_are_those_of_loops(values, arr):
@@ -164,8 +164,8 @@ def test_split_at_any_layer(values, arr):
     """[AO] 1.1: the layers below a split are one conditional table, those above it a model of h^(k)."""
     net = build(values, arr)
     for k in range(1, len(net)):
-        whole = law((compose(net[:k]), *net[k:]))
-        np.testing.assert_allclose(to_numpy(whole), to_numpy(law(net)), rtol=1e-12, atol=1e-15)
+        whole = state_law((compose(net[:k]), *net[k:]))
+        np.testing.assert_allclose(to_numpy(whole), to_numpy(state_law(net)), rtol=1e-12, atol=1e-15)
 
 
 def test_ancestral_samples_have_the_joint_law(arr):
@@ -231,7 +231,7 @@ def test_impossible_values(arr):
 )
 def test_layers_that_do_not_fit_are_named(values, message, arr):
     with pytest.raises(ValueError, match=message):
-        law(build(values, arr))
+        state_law(build(values, arr))
 
 
 def test_values_that_do_not_fit_are_named(arr):
@@ -252,7 +252,7 @@ def test_values_that_do_not_fit_are_named(arr):
 def test_tables_of_probabilities(arr):
     A = np.array([[0.25, 0.0], [0.5, 1.0], [0.25, 0.0]])
     net = (table_layer(arr(A)), table_layer(arr([[0.4], [0.6]])))
-    np.testing.assert_allclose(to_numpy(law(net)), A @ [0.4, 0.6], rtol=1e-14)
+    np.testing.assert_allclose(to_numpy(state_law(net)), A @ [0.4, 0.6], rtol=1e-14)
     with pytest.raises(ValueError, match="A must sum to one along axis 0"):
         table_layer(arr([[0.5, 0.5], [0.5, 0.6]]))
     with pytest.raises(ValueError, match="A must hold probabilities, none negative"):

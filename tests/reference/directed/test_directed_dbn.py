@@ -100,7 +100,7 @@ def test_joint_and_marginal_are_those_of_the_table(xp, sizes):
     ours = log_joint(theta, *(xp(np.array(layer)) for layer in zip(*grid, strict=True)))
     np.testing.assert_allclose(to_numpy(ours), np.log(table).ravel(), rtol=1e-11)
     visible = table.reshape(2 ** sizes[0], -1).sum(axis=1)
-    np.testing.assert_allclose(to_numpy(belief.law(net(theta))), visible, rtol=1e-11)
+    np.testing.assert_allclose(to_numpy(belief.state_law(net(theta))), visible, rtol=1e-11)
     ours = belief.log_likelihood(net(theta), xp(states(sizes[0])))
     np.testing.assert_allclose(to_numpy(ours), np.log(visible), rtol=1e-11)
 
@@ -113,9 +113,11 @@ def test_a_stack_ties_the_weights_and_generates_without_the_lower_hidden_biases(
     np.testing.assert_array_equal(to_numpy(theta.recognition[0].b), lower[2])
     table = joint_table([(lower[0], lower[1])], upper)
     visible = table.reshape(16, -1).sum(axis=1)
-    np.testing.assert_allclose(to_numpy(belief.law(net(theta))), visible, rtol=1e-11)
+    np.testing.assert_allclose(to_numpy(belief.state_law(net(theta))), visible, rtol=1e-11)
     other = stack([RBM(*map(xp, lower))._replace(c=xp([5.0, -5.0])), RBM(*map(xp, upper))])
-    np.testing.assert_array_equal(to_numpy(belief.law(net(other))), to_numpy(belief.law(net(theta))))
+    np.testing.assert_array_equal(
+        to_numpy(belief.state_law(net(other))), to_numpy(belief.state_law(net(theta)))
+    )
 
 
 def test_upside_down_machines_on_top_change_nothing(xp):
@@ -123,7 +125,7 @@ def test_upside_down_machines_on_top_change_nothing(xp):
     visible = top_joint(machine).sum(axis=1)
     below = RBM(*map(xp, machine))
     for machines in ([below], [below, upside_down(below)], [below, upside_down(below), below]):
-        np.testing.assert_allclose(to_numpy(belief.law(net(stack(machines)))), visible, rtol=1e-11)
+        np.testing.assert_allclose(to_numpy(belief.state_law(net(stack(machines)))), visible, rtol=1e-11)
 
 
 @pytest.mark.parametrize("sizes", SIZES)

@@ -45,7 +45,7 @@ CALLS: dict[str, Callable[[int], Any]] = {
     "law_of_means": lambda H: layers.law_of_means(np.full((N, H), 0.5), np.full(N, 1 / N)),
     "logit_grad": lambda H: layers.logit_grad(np.zeros((N, H)), SHORT),
     "likelihoods": lambda H: mixtures.likelihoods(layer(V, H), X),
-    "law": lambda H: belief.law(net(H)),
+    "state_law": lambda H: belief.state_law(net(H)),
     "joint_law": lambda H: belief.joint_law(net(H)),
     "posterior": lambda H: belief.posterior(net(H), X),
     "compose": lambda H: belief.compose(net(H)[:1]),
