@@ -14,13 +14,14 @@ import array_api_compat
 import array_api_compat.numpy as compat_numpy
 import numpy as np
 
+from . import BACKENDS
+
 Array: TypeAlias = Any
 """An array of any backend that array-api-compat knows."""
 
 Namespace: TypeAlias = Any
 """An Array API namespace."""
 
-BACKENDS = ("numpy", "cupy", "torch", "strict")
 _MODULES = {"cupy": "cupy", "torch": "torch", "strict": "array_api_strict"}
 
 

@@ -6,15 +6,17 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Nothing heavy is imported here: --help answers at once, and bad usage is refused before anything is loaded.
-from ..backends.arrays import BACKENDS
+from ..backends import BACKENDS
 from ..backends.files import is_writable, write_whole
 from .audit import command as audit_command
 from .reproduce import command as reproduce_command
+from .workers import WorkerDied, cores, one_thread_each
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .runner import Options, Outcome
 
 EXTRAS = ("hypothesis", "matplotlib", "rich", "yaml")
+STARTING, GUESS = 1.0, 0.5  # seconds: of a worker until its first check runs, of a check that never ran
 
 EXAMPLES = """\
 examples:
@@ -47,6 +50,8 @@ class UsageError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``exactgen`` and return its exit status."""
     args = _parser().parse_args(argv)
+    if args.command != "audit":  # which runs the user's code, in the user's threads
+        one_thread_each()
     try:
         status = int((audit_command.run if args.command == "audit" else args.run)(args))
         sys.stdout.flush()  # or a reader that went away would be noticed after the last line
@@ -58,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in EXTRAS:
             raise
         print(f"exactgen: {name} is not installed: pip install 'exactgen[verify]'", file=sys.stderr)
+    except WorkerDied as problem:
+        print(f"exactgen: {problem}; nothing was written", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         return _unread()
     except SystemExit as leaving:  # the code audited may say so: that is no verdict
@@ -94,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--examples", type=_positive, metavar="N", help="generated cases per check")
     verify.add_argument("--backend", choices=BACKENDS, default="numpy", help="arrays of the generated cases")
     verify.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="and their dtype")
-    verify.add_argument("-j", "--jobs", type=_positive, default=1, metavar="N", help="processes")
     verify.add_argument("--json", metavar="FILE", help="write the results as JSON; - is standard output")
     verify.add_argument("--junit", metavar="FILE", help="write a JUnit report")
     verify.set_defaults(run=_verify)
@@ -123,6 +130,8 @@ def _parser() -> argparse.ArgumentParser:
             "--data-dir", metavar="DIR", help="folder of the data sets (else $EXACTGEN_DATA)"
         )
         command.add_argument("--results", metavar="FILE", help="where the last results are kept")
+        words = "processes (default: as many as cores, where there is work for them)"
+        command.add_argument("-j", "--jobs", type=_positive, metavar="N", help=words)
     audit_command.add_parser(commands)
     reproduce_command.add_parser(commands)
     return parser
@@ -140,6 +149,7 @@ def _positive(text: str) -> int:
 def _verify(args: argparse.Namespace) -> int:
     """Run the checks of the statements named, of all without names, and report what they found."""
     from . import report
+    from .checks import load_checks
     from .runner import Options
     from .status import verdict
 
@@ -148,8 +158,8 @@ def _verify(args: argparse.Namespace) -> int:
     _try_backend(args.backend)
     console = _console(args.json)
     options = Options(args.examples, args.quick, args.teeth, args.backend, args.dtype)
-    checks = _checks_of({statement.id for statement in statements})
-    outcomes = _run(list(checks), options, jobs=args.jobs)
+    checks = load_checks([statement.id for statement in statements])
+    outcomes = _run(args, checks, options)
     verdicts = [verdict(statement, checks, outcomes) for statement in statements]
 
     report.print_verdicts(console, verdicts, outcomes)
@@ -171,17 +181,19 @@ def _explain(args: argparse.Namespace) -> int:
     Checks without a result for these sources are run first, with a fifth of their cases.
     """
     from . import explain, figures, results
+    from .checks import load_checks
 
     statement = _select([args.name])[0]
     if statement.id != args.name:
         raise UsageError(f"{args.name!r} is no id but a prefix; the first it selects is {statement.id}")
     _prepare(args, args.json, args.figure)
-    checks = _checks_of({statement.id})  # loads the checks: some bring pictures
+    load_checks()  # all of them: some bring pictures
+    checks = load_checks([statement.id])
     picture = figures.FIGURES.get(statement.id)
     if args.figure and picture is None:
         raise UsageError(f"{statement.id} has no picture; these have: {', '.join(figures.FIGURES)}")
     known = results.load(_results_file(args))
-    outcomes, ran = _known_or_quick(args, list(checks))
+    outcomes, ran = _known_or_quick(args, checks)
     last = (
         "none: no check yet"
         if not checks
@@ -209,12 +221,13 @@ def _coverage(args: argparse.Namespace) -> int:
     Checks without a result for these sources are run first, with a fifth of their cases.
     """
     from . import report
+    from .checks import load_checks
     from .status import verdict
 
     statements = _select(args.names)
     _prepare(args, args.json)
-    checks = _checks_of({statement.id for statement in statements})
-    outcomes, _ = _known_or_quick(args, list(checks))
+    checks = load_checks([statement.id for statement in statements])
+    outcomes, _ = _known_or_quick(args, checks)
     verdicts = [verdict(statement, checks, outcomes) for statement in statements]
     if args.json:
         _write(args.json, _json([report.entry(v) for v in verdicts]))
@@ -237,14 +250,8 @@ def _select(names: Sequence[str]) -> list[Any]:
         raise UsageError(str(problem)) from problem
 
 
-def _checks_of(ids: set[str]) -> Mapping[str, Check]:
-    from .checks import load_checks
-
-    return {name: check for name, check in load_checks().items() if ids.intersection(check.statements)}
-
-
 def _prepare(args: argparse.Namespace, *outputs: str | None) -> None:
-    """Refuse what cannot be read or written before any work is done."""
+    """Refuse what cannot be read or written before any work is done; hand the data folder to workers too."""
     if args.data_dir is not None:
         if not Path(args.data_dir).is_dir():
             raise UsageError(f"--data-dir: {args.data_dir} is not a folder")
@@ -273,35 +280,53 @@ def _console(json_file: str | None) -> Console:
     return console
 
 
-def _run(names: Sequence[str], options: Options, *, jobs: int = 1) -> dict[str, Outcome]:
-    """Return the outcomes by check, with progress on standard error."""
+def _run(args: argparse.Namespace, checks: Mapping[str, Check], options: Options) -> dict[str, Outcome]:
+    """Return the outcomes by check, in their order, with progress on standard error.
+
+    Checks that took long are begun first, after those that never ran, so that the processes end together.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
-    from .results import source_hash
+    from . import results
     from .runner import run_checks
 
-    source_hash()  # of the sources that run, whatever is edited meanwhile
-    outcomes = {}
+    results.source_hash()  # of the sources that run, whatever is edited meanwhile
+    taken = results.seconds(_results_file(args))
+    order = sorted(checks.values(), key=lambda check: -taken.get(check.name, float("inf")))
+    jobs = args.jobs or _worth_starting([taken.get(name, GUESS) for name in checks], teeth=options.teeth)
+    found = {}
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("checks", total=len(names))
-        for outcome in run_checks(names, options, jobs=jobs):
-            outcomes[outcome.check] = outcome
+    with (
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+        closing(run_checks(order, options, jobs=jobs)) as outcomes,
+    ):
+        task = progress.add_task("checks", total=len(checks))
+        for outcome in outcomes:
+            found[outcome.check] = outcome
             progress.update(task, advance=1, description=outcome.check)
-    return outcomes
+    return {name: found[name] for name in checks}
 
 
-def _known_or_quick(args: argparse.Namespace, names: Sequence[str]) -> tuple[dict[str, Outcome], bool]:
+def _worth_starting(seconds: Collection[float], *, teeth: bool) -> int:
+    """Return how many processes to start for checks that take so long: none for less than it takes to start.
+
+    Teeth take several times as long.
+    """
+    work = sum(seconds) * (10 if teeth else 1)
+    return max(1, min(cores(), int(work / STARTING)))
+
+
+def _known_or_quick(args: argparse.Namespace, checks: Mapping[str, Check]) -> tuple[dict[str, Outcome], bool]:
     """Return outcomes for these sources, and whether some had to be run for that (data may be here now)."""
     from . import results
     from .runner import Options
 
     known = {name: o for name, o in results.fresh(_results_file(args)).items() if o.result != "skipped"}
-    missing = [name for name in names if name not in known]
-    ran = _run(missing, Options(quick=True)) if missing else {}
+    missing = {name: check for name, check in checks.items() if name not in known}
+    ran = _run(args, missing, Options(quick=True)) if missing else {}
     _keep(args, ran)
-    return {**{name: known[name] for name in names if name in known}, **ran}, bool(ran)
+    return {name: ran.get(name) or known[name] for name in checks}, bool(ran)
 
 
 def _results_file(args: argparse.Namespace) -> Path:

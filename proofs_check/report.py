@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
-from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.markup import escape
@@ -134,6 +132,8 @@ def verification(
     verdicts: Sequence[Verdict], outcomes: Mapping[str, Outcome], options: Options
 ) -> dict[str, Any]:
     """Return a run of ``exactgen verify`` as JSON."""
+    from importlib.metadata import version
+
     return {
         "version": version("exactgen"),
         "source": source_hash(),
@@ -146,6 +146,8 @@ def verification(
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:
     """Return the outcomes as a JUnit XML file: a test case per check."""
+    from xml.etree import ElementTree
+
     results = Counter(outcome.result for outcome in outcomes)
     counts = {
         "tests": str(len(outcomes)),

@@ -23,6 +23,7 @@ class Results(NamedTuple):
     source: str
     when: str
     outcomes: dict[str, Outcome]
+    seconds: dict[str, float]  # how long each check took when it last ran, of whatever version
 
 
 @cache
@@ -47,8 +48,9 @@ def load(file: Path) -> Results | None:
     try:
         plain = json.loads(file.read_text("utf-8"))
         outcomes = {o["check"]: Outcome.from_json(o) for o in plain["checks"]}
-        return Results(plain["source"], plain["when"], outcomes)
-    except (OSError, ValueError, KeyError, TypeError):
+        seconds = {name: float(taken) for name, taken in plain["seconds"].items()}
+        return Results(plain["source"], plain["when"], outcomes, seconds)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -58,19 +60,28 @@ def fresh(file: Path) -> dict[str, Outcome]:
     return known.outcomes if known and known.source == source_hash() else {}
 
 
+def seconds(file: Path) -> dict[str, float]:
+    """Return how long each check took when it last ran."""
+    known = load(file)
+    return known.seconds if known else {}
+
+
 def save(file: Path, outcomes: Iterable[Outcome]) -> None:
     """Add ``outcomes`` to those in ``file`` of this version of the sources, and drop those of others.
 
     A skipped check says nothing new: it does not replace what an earlier run with the data found.
     """
-    merged = fresh(file)
+    merged, taken = fresh(file), seconds(file)
     for outcome in outcomes:
+        if outcome.result != "skipped":
+            taken[outcome.check] = outcome.seconds
         if outcome.result != "skipped" or outcome.check not in merged:
             merged[outcome.check] = outcome
     plain = {
         "source": source_hash(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "checks": [outcome.as_json() for outcome in merged.values()],
+        "seconds": taken,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(plain))

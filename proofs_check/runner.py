@@ -6,21 +6,26 @@ import inspect
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import array_api_compat
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.internal.conjecture import providers
 
 from ..backends.arrays import load_backend, to_numpy
 from ..data.sources import MissingDataError
 from .check import JUDGED, Check, CheckFunction, Disagreement, Evidence, Implementation, NotOffered
 from .checks import load_checks
 from .comparing import comparing
-from .workers import Workers
+from .workers import WorkerDied, Workers, as_they_end
+
+# Hypothesis mixes in constants of whichever local modules are loaded: cases must not depend on what else ran.
+providers.HypothesisProvider._local_constants = providers.Constants()  # type: ignore[assignment]
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
 
@@ -92,21 +97,40 @@ class Outcome:
         )
 
 
-def run_checks(names: Sequence[str], options: Options, *, jobs: int = 1) -> Iterator[Outcome]:
-    """Yield the outcome of each named check, in this order; ``jobs`` processes share the work."""
-    if jobs == 1:
-        yield from (_run_named(name, options) for name in names)
+def run_checks(checks: Sequence[Check], options: Options, *, jobs: int = 1) -> Iterator[Outcome]:
+    """Yield the outcome of each check as it ends; they are begun in this order, in up to ``jobs`` processes.
+
+    Raises: WorkerDied where a process is killed, or ends itself.
+    """
+    jobs = min(jobs, len(checks))
+    if jobs <= 1:
+        yield from (run_check(check, options) for check in checks)
         return
     with Workers(jobs) as pool:
+        running: list[str] = []
+
+        def submit(check: Check) -> Future[Outcome]:
+            future = pool.submit(_run_named, check.name, check.statements, options)
+            running.append(check.name)
+            return future
+
         try:
-            yield from pool.map(partial(_run_named, options=options), names)
+            for check, future in as_they_end(submit, checks, waiting=jobs):
+                yield future.result()
+                running.remove(check.name)
+        except BrokenProcessPool as problem:
+            raise WorkerDied(
+                f"a worker process died (killed, or out of memory), which ran one of {', '.join(running)}"
+                if running
+                else "the worker processes could not start"
+            ) from problem
         except BaseException:
             pool.kill()
             raise
 
 
-def _run_named(name: str, options: Options) -> Outcome:
-    return run_check(load_checks()[name], options)
+def _run_named(name: str, statements: Sequence[str], options: Options) -> Outcome:
+    return run_check(load_checks(statements)[name], options)
 
 
 def run_check(check: Check, options: Options, implementation: Implementation | None = None) -> Outcome:

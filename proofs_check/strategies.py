@@ -8,6 +8,7 @@ NumPy; the runner moves them to other backends and dtypes.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,15 +24,27 @@ seeds: SearchStrategy[int] = st.integers(0, 2**32 - 1)
 """Seeds of random streams."""
 
 
+@cache
 def hundredths(low: float, high: float) -> SearchStrategy[float]:
     """Multiples of 1/100 in [low, high]: generic enough to tell formulas apart, short enough to read."""
     return st.integers(math.ceil(low * 100), math.floor(high * 100)).map(lambda k: k / 100)
 
 
+@cache
 def arrays(shape: tuple[int, ...], entries: SearchStrategy[float]) -> SearchStrategy[np.ndarray[Any, Any]]:
     """Float64 arrays of this shape whose entries are drawn one by one."""
     size = math.prod(shape)
     return st.lists(entries, min_size=size, max_size=size).map(lambda x: np.array(x, float).reshape(shape))
+
+
+@cache
+def saturating(scale: float, saturation: float) -> SearchStrategy[float]:
+    """Weights within ``scale``, and at plus or minus ``saturation``."""
+    return hundredths(-scale, scale) | st.sampled_from((-saturation, saturation))
+
+
+bits = st.sampled_from((0.0, 1.0))
+"""Zero or one."""
 
 
 @st.composite
@@ -40,12 +53,11 @@ def weights(draw: DrawFn, *shape: int, scale: float = 2.0, saturation: float = 4
 
     At 40 a float64 sigmoid is one to rounding; ``saturation=scale`` leaves saturated weights out.
     """
-    ordinary = hundredths(-scale, scale)
     kind = draw(st.sampled_from(("ordinary", "ordinary", "zero", "saturating")))
     if kind == "zero":
         return np.zeros(shape)
-    saturated = st.sampled_from((-saturation, saturation))
-    return draw(arrays(shape, ordinary if kind == "ordinary" else ordinary | saturated))
+    ordinary = kind == "ordinary"
+    return draw(arrays(shape, hundredths(-scale, scale) if ordinary else saturating(scale, saturation)))
 
 
 def probabilities(*shape: int) -> SearchStrategy[np.ndarray[Any, Any]]:
@@ -66,7 +78,7 @@ def laws(states: int, *, zeros: bool = True) -> SearchStrategy[np.ndarray[Any, A
 def binary_rows(draw: DrawFn, units: int, *, max_rows: int = 4) -> np.ndarray[Any, Any]:
     """Zeros and ones (n, units), 1 <= n <= max_rows; now and then a row is repeated."""
     n = draw(st.integers(1, max_rows))
-    rows = draw(arrays((n, units), st.sampled_from((0.0, 1.0))))
+    rows = draw(arrays((n, units), bits))
     if n > 1 and draw(st.booleans()):
         rows[-1] = rows[0]
     return rows

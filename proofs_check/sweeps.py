@@ -13,20 +13,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..backends.files import write_whole
 from ..reference.arguments import check_count
-from .workers import Workers
+from .workers import Workers, as_they_end
 
 Setting: TypeAlias = Mapping[str, Any]
 Task: TypeAlias = Callable[[Setting, int], Mapping[str, Any]]
@@ -107,25 +100,12 @@ def _run(
     pool: Executor, task: Task, settings: Sequence[Setting], missing: list[int], seed: int, waiting: int
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield numbers and results as they come, with at most ``waiting`` jobs handed out."""
-    left, running = iter(missing), dict[Future[Any], int]()
-    try:
-        while True:
-            while len(running) < waiting and (number := next(left, None)) is not None:
-                running[pool.submit(task, settings[number], job_seed(seed, number))] = number
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            # Results first: when a worker's death breaks the others, they are not lost with them.
-            for future in sorted(done, key=_failed):
-                number = running.pop(future)
-                yield number, _result(future, number, settings[number])
-    finally:
-        for future in running:
-            future.cancel()
 
+    def submit(number: int) -> Future[Any]:
+        return pool.submit(task, settings[number], job_seed(seed, number))
 
-def _failed(future: Future[Any]) -> bool:
-    return future.cancelled() or future.exception() is not None
+    for number, future in as_they_end(submit, missing, waiting=waiting):
+        yield number, _result(future, number, settings[number])
 
 
 def _result(future: Future[Any], number: int, setting: Setting) -> Mapping[str, Any]:

@@ -39,12 +39,15 @@ class Statement(NamedTuple):
 @cache
 def load() -> Mapping[str, Statement]:
     """Return all statements by id, document by document."""
-    statements: dict[str, Statement] = {}
+    return {name: statement for key in DOCUMENTS for name, statement in document(key).items()}
+
+
+@cache
+def document(key: str) -> Mapping[str, Statement]:
+    """Return the statements of one document by id."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for key in DOCUMENTS:
-        text = (resources.files(__name__) / f"{key}.yaml").read_text("utf-8")
-        statements.update(parse(key, yaml.load(text, Loader=loader)))
-    return statements
+    text = (resources.files(__name__) / f"{key}.yaml").read_text("utf-8")
+    return parse(key, yaml.load(text, Loader=loader))
 
 
 def parse(document: str, entries: Iterable[Mapping[str, Any]]) -> dict[str, Statement]:
@@ -83,14 +86,24 @@ def select(names: Iterable[str]) -> list[Statement]:
 
     Raises: UnknownStatementError for a name that selects nothing.
     """
-    statements, chosen = load(), set[str]()
     names = list(names)
+    keys = {name.partition(".")[0] for name in names}
+    if keys and keys <= set(DOCUMENTS):  # no other document is read
+        statements: Mapping[str, Statement] = {
+            name: statement for key in DOCUMENTS if key in keys for name, statement in document(key).items()
+        }
+    else:
+        statements = load()
+    chosen = set[str]()
     for name in names:
         found = [name] if name in statements else [known for known in statements if known.startswith(name)]
         if not found or not name:
-            lower = {known.lower(): known for known in statements}
-            near = [lower[match] for match in get_close_matches(name.lower(), lower, n=4, cutoff=0.6)]
-            hint = f"; near: {', '.join(near)}" if near else f"; documents: {', '.join(DOCUMENTS)}"
-            raise UnknownStatementError(f"no statement {name!r}{hint}")
+            raise UnknownStatementError(f"no statement {name!r}{_hint(name)}")
         chosen.update(found)
     return [statement for statement in statements.values() if statement.id in chosen or not names]
+
+
+def _hint(name: str) -> str:
+    lower = {known.lower(): known for known in load()}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=4, cutoff=0.6)]
+    return f"; near: {', '.join(near)}" if near else f"; documents: {', '.join(DOCUMENTS)}"

@@ -62,8 +62,6 @@ def run(args: argparse.Namespace) -> int:
     from ...data import MissingDataError
     from ..sweeps import SweepError
 
-    # One thread per process: the matrices are small, and results do not depend on how many there are.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     if args.data_dir:
         os.environ["EXACTGEN_DATA"] = args.data_dir
     try:
