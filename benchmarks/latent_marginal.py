@@ -26,6 +26,7 @@ from exactgen.reference.directed.layers import Sigmoid
 from exactgen.reference.directed.mixtures import Likelihoods, likelihoods, log_mixture
 from exactgen.reference.layerwise.incorporation import expectation_maximisation, incorporate
 from exactgen.reference.layerwise.marginal import best_marginal
+from exactgen.reference.trees import add, scale
 
 DATA, VISIBLE, HIDDEN = 4000, 100, 16
 TOLERANCE = 1e-6
@@ -110,7 +111,7 @@ def trained(x: np.ndarray, *, epochs: int, batch: int) -> Likelihoods:
         order = rng.permutation(len(x))
         for start in range(0, len(x), batch):
             step, _ = cd_step(theta, x[order[start : start + batch]], k=1, rng=rng, variant=DOCUMENT)
-            theta = RBM(*(a + 0.05 * g for a, g in zip(theta, step, strict=True)))
+            theta = add(theta, scale(0.05, step))
     return likelihoods(Sigmoid(theta.W, theta.b), x)
 
 

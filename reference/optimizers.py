@@ -11,11 +11,12 @@ A rate is a number of at least 0, or a function of the step t = 1, 2, ... that r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backends.arrays import Array, array_namespace
 from .arguments import check_count, check_number
+from .trees import leaves, rebuild
 
 Rate: TypeAlias = "float | Callable[[int], float]"
 Averages: TypeAlias = tuple[Array, ...]
@@ -63,7 +64,7 @@ class Optimizer(NamedTuple):
         check_number("rate", rate, least=0)
         ruled = [self.rule(averages, g, t) for averages, g in zip(state.averages, gs, strict=True)]
         stepped = [x + (sign * rate) * step for x, (_, step) in zip(xs, ruled, strict=True)]
-        return rebuild(theta, iter(stepped)), OptimizerState(t, tuple(averages for averages, _ in ruled))
+        return rebuild(theta, stepped), OptimizerState(t, tuple(averages for averages, _ in ruled))
 
 
 def sgd(rate: Rate) -> Optimizer:
@@ -135,23 +136,6 @@ def linear(rate: float, *, steps: int) -> Callable[[int], float]:
     """Return the rates that fall from ``rate`` at t = 1 by equal amounts to zero after ``steps`` steps."""
     check_count("steps", steps)
     return lambda t: rate * max(0.0, 1 - (t - 1) / steps)
-
-
-def leaves(tree: Any) -> Iterator[Array]:
-    """Yield the arrays of a NamedTuple (or nested tuples) in order."""
-    if isinstance(tree, tuple):
-        for part in tree:
-            yield from leaves(part)
-    else:
-        yield tree
-
-
-def rebuild(tree: Any, arrays: Iterator[Array]) -> Any:
-    """Return a tuple of the form of ``tree`` with the next of ``arrays`` for each of its own."""
-    if not isinstance(tree, tuple):
-        return next(arrays)
-    parts = [rebuild(part, arrays) for part in tree]
-    return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
 
 
 def _forms(arrays: list[Array]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.optimizers import leaves
+from ...reference.trees import leaves
 from .protocol import Declares
 
 Array = Any

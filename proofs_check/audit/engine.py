@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...reference.optimizers import leaves, rebuild
+from ...reference.trees import leaves, rebuild
 from . import layers_quantities, rbm_quantities
 from .cases import Blocks, Case, Quantity, Unfit
 from .protocol import Declares

@@ -28,7 +28,7 @@ from ...reference.layerwise import passes, stacks
 from ...reference.layerwise.incorporation import incorporate
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
-from ...reference.optimizers import leaves, rebuild
+from ...reference.trees import leaves, rebuild
 from .cases import Array, Blocks, Case, Quantity, numbers, table, value
 from .layers_machine import Coder
 from .layers_mistakes import MISTAKES

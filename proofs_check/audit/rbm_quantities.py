@@ -19,6 +19,7 @@ from ...reference.boltzmann.likelihood import log_likelihood, log_likelihood_gra
 from ...reference.boltzmann.partition import log_partition
 from ...reference.boltzmann.rbm import RBM, data_statistics, energy, free_energy, mean_hidden, mean_visible
 from ...reference.states import binary_states, state_index
+from ...reference.trees import difference
 from .cases import Array, Blocks, Case, Quantity, Unfit, by_name, in_all, numbers, table, value
 from .protocol import Declares
 from .rbm_mistakes import MISTAKES
@@ -205,7 +206,7 @@ def _exact_pcd(case: Case, declares: Declares) -> Blocks:
         x, weight = mean_visible(theta, _all(len(theta.c))), np.mean(before, axis=0)
     h = mean_hidden(theta, x)
     model = RBM(x.T @ (weight[:, None] * h), weight @ x, weight @ h)
-    update = RBM(*(d - m for d, m in zip(data_statistics(theta, v), model, strict=True)))
+    update = difference(data_statistics(theta, v), model)
     carried = np.array(after) @ moments(_all(len(theta.c if hidden else theta.b)))
     return {**in_all(by_name(theta, update), case, declares), **_chain_law(carried)}
 

@@ -11,6 +11,7 @@ from ...reference.boltzmann.likelihood import log_likelihood
 from ...reference.boltzmann.partition import log_partition, marginal_hidden, model_statistics
 from ...reference.boltzmann.rbm import RBM, data_statistics, mean_visible
 from ...reference.states import binary_states
+from ...reference.trees import difference
 from .cases import Case, Quantity
 from .engine import Report, audit_quantity
 from .protocol import TargetError
@@ -124,7 +125,7 @@ def short_batch(adapter: Any, theta: RBM, train: Any, *, runs: int = 2000) -> di
     n = len(train) % BATCH or BATCH // 2
     rows, rng = train[len(train) - n :], np.random.default_rng(0)
     data, model = data_statistics(theta, rows), model_statistics(theta)
-    gradient = RBM(*(d - m for d, m in zip(data, model, strict=True)))
+    gradient = difference(data, model)
     states = binary_states(len(theta.c), like=theta.c)
     law = marginal_hidden(theta)
     adapter.batch_size = BATCH

@@ -24,7 +24,7 @@ from ...reference.directed.layers import Sigmoid
 from ...reference.layerwise import criteria, marginal, passes, stacks
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
-from ...reference.optimizers import leaves, rebuild
+from ...reference.trees import leaves, rebuild
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute

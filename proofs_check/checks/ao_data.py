@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...data import baselines, digits, splits, teapot
-from ...reference import optimizers
+from ...reference import trees
 from ...reference.boltzmann.rbm import RBM
 from ..check import DEFINITION, EXACTLY, Implementation, agree, check, ensure, reproduced
 
@@ -203,14 +203,14 @@ def machine(visible: int, hidden: int) -> RBM:
 
 @check(
     "AO.sec3.1b",
-    of=(optimizers,),
+    of=(trees,),
     cases=[None],
     evidence=EXACTLY,
     mutants={
         "biases not counted": {
-            "leaves": lambda tree: iter([field for field in optimizers.leaves(tree) if field.ndim == 2])
+            "leaves": lambda tree: iter([field for field in trees.leaves(tree) if field.ndim == 2])
         },
-        "hidden biases not counted": {"leaves": lambda tree: iter(list(optimizers.leaves(tree))[:-1])},
+        "hidden biases not counted": {"leaves": lambda tree: iter(list(trees.leaves(tree))[:-1])},
     },
 )
 def largest_models_have_nearly_equal_numbers_of_parameters(impl: Implementation, case: None) -> None:

@@ -19,8 +19,8 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import belief, dbn, dbn_bound
 from ...reference.directed.layers import Sigmoid, Table, states_below
 from ...reference.laws import log_table
-from ...reference.optimizers import leaves, rebuild
 from ...reference.states import binary_states
+from ...reference.trees import leaves, rebuild
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import Deep, Family, families, nets, rbm_laws
 from ..strategies import laws as law_tables

@@ -22,7 +22,8 @@ from ...reference.layerwise import incorporation, marginal, passes, recipes, sta
 from ...reference.layerwise.recipes import Deep
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks import Dense
-from ...reference.optimizers import leaves, rebuild, sgd
+from ...reference.optimizers import sgd
+from ...reference.trees import leaves, rebuild
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, weights
 from .ao_autoencoders import bits, derivative, mean_pass, through

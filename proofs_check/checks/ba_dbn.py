@@ -20,7 +20,7 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import belief, dbn, dbn_bound, dbn_training
 from ...reference.directed.dbn import DBN
 from ...reference.directed.layers import Sigmoid
-from ...reference.optimizers import leaves, rebuild
+from ...reference.trees import leaves, rebuild
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute

@@ -17,8 +17,8 @@ from ...reference.directed import belief, dbn, dbn_training, updown
 from ...reference.directed.dbn import DBN
 from ...reference.directed.layers import Sigmoid
 from ...reference.numerics import sigmoid
-from ...reference.optimizers import leaves, rebuild
 from ...reference.states import binary_states
+from ...reference.trees import leaves, rebuild
 from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, binary_rows, hundredths, weights
 from . import brute

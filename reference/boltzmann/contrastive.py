@@ -14,6 +14,7 @@ from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_count
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
+from ..trees import difference
 from .gibbs import gibbs_law, hidden_law, law_of_units, visible_law
 from .partition import law_of_bits
 from .rbm import RBM, check_hidden, check_rbm, check_visible, data_statistics, hidden_input, visible_input
@@ -142,7 +143,7 @@ def expected_pcd_step(theta: RBM, v: Array, chains: Array, *, k: int, variant: V
     _check_chains(theta, chains, variant)
     data = data_statistics(theta, v)
     model = _expected_statistics(theta, *_law_of_ends(theta, chains, k, variant))
-    return RBM(*(d - m for d, m in zip(data, model, strict=True)))
+    return difference(data, model)
 
 
 def _check_step(theta: RBM, v: Array, k: int, variant: Variant) -> None:

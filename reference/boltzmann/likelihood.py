@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
 from ..numerics import log_sigmoid, softplus
+from ..trees import difference
 from .partition import log_partition, model_statistics
 from .rbm import RBM, check_rbm, check_visible, data_statistics, free_energy, hidden_input
 
@@ -29,8 +30,7 @@ def log_likelihood_grad(theta: RBM, v: Array, *, weights: Array | None = None) -
     Exactness: exact; real-valued rows (grey levels) are taken as they stand.   Cost: 2^min(V, H) states.
     Raises: ValueError where the smaller layer has too many units to enumerate.
     """
-    data, model = data_statistics(theta, v, weights=weights), model_statistics(theta)
-    return RBM(*(d - m for d, m in zip(data, model, strict=True)))
+    return difference(data_statistics(theta, v, weights=weights), model_statistics(theta))
 
 
 def pseudo_log_likelihood(theta: RBM, v: Array) -> Array:

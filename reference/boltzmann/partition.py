@@ -27,6 +27,7 @@ from typing import Any
 from ...backends.arrays import Array, array_namespace, to_numpy
 from ..numerics import log_sum_exp, sigmoid, softplus
 from ..states import binary_states, check_enumerable, state_blocks
+from ..trees import add, tree_map
 from .rbm import RBM, check_rbm, visible_input
 
 MAX_UNITS = 28
@@ -110,14 +111,14 @@ def model_statistics(theta: RBM) -> RBM:
     if theta.W.shape[0] < theta.W.shape[1]:
         return _transpose(model_statistics(_transpose(theta)))
     log_z = log_partition(theta)
-    total = RBM(*(xp.zeros_like(field) for field in theta))
+    total = tree_map(xp.zeros_like, theta)
     visible, hidden = theta.W.shape
     for h in state_blocks((2,) * hidden, like=theta.W, rows=max(1, 2**19 // visible)):
         inputs = visible_input(theta, h)
         p = xp.exp(h @ theta.c + xp.sum(softplus(inputs), axis=1) - log_z)
         v = sigmoid(inputs) * p[:, None]
         part = RBM(xp.matrix_transpose(v) @ h, xp.sum(v, axis=0), p @ h)
-        total = RBM(*(t + x for t, x in zip(total, part, strict=True)))
+        total = add(total, part)
     return total
 
 

@@ -13,6 +13,7 @@ from ...backends.arrays import Array, array_namespace
 from ..arguments import check_count, check_floating, check_law, check_shape
 from ..numerics import log_sigmoid, log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable
+from ..trees import difference
 from .rbm import RBM, check_rbm, hidden_input, visible_input
 
 
@@ -93,9 +94,7 @@ def path_kl_grad(theta: RBM, law: Array, prior: Array, *, k: int) -> PathGradien
     weight = _weigh(log_q, log_forward(theta, k=k), log_posterior)
     q = array_namespace(law).exp(log_q)
     forward, backward = _weighted_score(theta, q, k), _weighted_score(theta, _reverse(q, 2 * k + 1), k)
-    return PathGradient(
-        _weighted_score(theta, weight, k), RBM(*(f - b for f, b in zip(forward, backward, strict=True)))
-    )
+    return PathGradient(_weighted_score(theta, weight, k), difference(forward, backward))
 
 
 def _weighted_score(theta: RBM, weight: Array, k: int) -> RBM:

@@ -20,6 +20,7 @@ from ..boltzmann.gibbs import gibbs_law, gibbs_step
 from ..boltzmann.partition import log_partition
 from ..boltzmann.rbm import RBM, check_rbm, energy
 from ..numerics import log_sigmoid, sigmoid
+from ..trees import leaves
 from .layers import Net, Sigmoid, check_layer, check_values, law_below
 
 
@@ -36,7 +37,7 @@ class DBN(NamedTuple):
 
 def check_dbn(theta: DBN) -> None:
     """Raise ValueError unless each layer's units above are those below the next one, both ways."""
-    array_namespace(*(x for layer in (*theta.generative, *theta.recognition, theta.top) for x in layer))
+    array_namespace(*leaves(theta))
     check_rbm(theta.top)
     if len(theta.generative) != len(theta.recognition):
         raise ValueError(

@@ -38,6 +38,7 @@ from ..boltzmann.rbm import RBM, check_rbm
 from ..laws import log_table
 from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable, state_blocks, state_index
+from ..trees import leaves, scale
 
 _BLOCK = 2**20  # numbers per block of an enumeration
 _MOST = 2**30  # numbers in a table of rows by states
@@ -108,7 +109,7 @@ def check_chain(net: Net) -> None:
     """Raise ValueError unless each layer's states above are those below the next one."""
     if not net:
         raise ValueError("net must hold at least one layer, got none")
-    array_namespace(*(x for layer in net for x in layer))
+    array_namespace(*leaves(net))
     for k, layer in enumerate(net):
         check_layer(layer, name=f"net[{k}]")
     for k, (layer, above) in enumerate(pairwise(net)):
@@ -270,7 +271,7 @@ def layer_grad(layer: Layer, f: Array, law: Array) -> Layer:
     if isinstance(layer, RBM):
         target = f * marginal_visible(layer) * law
         total, states = xp.sum(target), binary_states(layer.b.shape[0], like=layer.b)
-        return RBM(*(total * g for g in log_likelihood_grad_rbm(layer, states, weights=target / total)))
+        return scale(total, log_likelihood_grad_rbm(layer, states, weights=target / total))
     if isinstance(layer, Table):
         A = xp.exp(log_conditional_table(layer))
         return Table(A * (f[:, None] - f @ A) * law)

@@ -24,9 +24,10 @@ from ...backends.streams import Rng, as_stream
 from ..arguments import check_array, check_count, check_shape
 from ..boltzmann.contrastive import cd_step
 from ..boltzmann.gibbs import gibbs_law
-from ..boltzmann.rbm import RBM, data_statistics
+from ..boltzmann.rbm import data_statistics
 from ..numerics import sigmoid
 from ..states import binary_states
+from ..trees import difference
 from .dbn import DBN, check_dbn, inputs, net, pass_up
 from .layers import Sigmoid, check_layer, check_values, log_bits
 
@@ -98,7 +99,7 @@ def expected_updown_step(theta: DBN, v: Array, *, k: int) -> DBN:
         law = xp.mean(xp.astype(xp.all(v[:, None, :] == top_states, axis=2), v.dtype), axis=0)
     chain = gibbs_law(theta.top, law, steps=k)
     data, model = (data_statistics(theta.top, top_states, weights=p) for p in (law, chain))
-    top = RBM(*(d - m for d, m in zip(data, model, strict=True)))
+    top = difference(data, model)
 
     states, recognition = top_states, list[Sigmoid]()
     for down, up in zip(reversed(theta.generative), reversed(theta.recognition), strict=True):

@@ -20,7 +20,7 @@ from ..arguments import check_floating, check_shape
 from ..boltzmann.rbm import RBM, check_rbm
 from ..directed.layers import Sigmoid
 from ..networks import Dense
-from ..optimizers import leaves
+from ..trees import leaves
 
 
 class AutoEncoder(NamedTuple):

@@ -457,7 +457,7 @@ STANDS_IN = {
 }
 NO_ARRAYS = {
     "graphs": "has_edge parents neighbours is_clique is_path topological_order is_acyclic",
-    "optimizers": "leaves rebuild",
+    "trees": "add difference scale tree_map leaves rebuild",
     "states": "check_enumerable",
 }
 """Functions of graphs, trees and numbers: the same whatever the backend."""

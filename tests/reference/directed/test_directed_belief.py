@@ -28,7 +28,7 @@ from exactgen.reference.directed.layers import (
     states_below,
     table_layer,
 )
-from exactgen.reference.optimizers import leaves, rebuild
+from exactgen.reference.trees import leaves, rebuild
 
 RNG = np.random.default_rng(5)
 S32 = (np.array([[0.7, -1.1], [1.6, 0.9], [-0.6, 1.3]]), np.array([0.3, -0.5, -1.2]))  # 3 bits given 2

@@ -15,6 +15,7 @@ from exactgen.reference.directed import belief
 from exactgen.reference.directed.dbn import net, stack, upside_down
 from exactgen.reference.directed.dbn_training import next_target, train_machine, train_stack
 from exactgen.reference.optimizers import sgd
+from exactgen.reference.trees import add, scale
 
 DATA = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 0, 1], [0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0.0]])
 
@@ -147,7 +148,7 @@ def test_a_second_machine_from_the_upside_down_start_raises_the_exact_likelihood
     for _ in range(5):
         for _ in range(20):
             grad = log_likelihood_grad(top, h, weights=target)
-            top = RBM(*(x + 0.3 * g for x, g in zip(top, grad, strict=True)))
+            top = add(top, scale(0.3, grad))
         likelihoods.append(belief.log_likelihood(net(stack((first, top))), DATA).mean())
         objectives.append(target @ log_likelihood(top, h))
     assert np.diff(objectives).min() > 0

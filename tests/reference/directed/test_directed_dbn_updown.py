@@ -12,8 +12,9 @@ from exactgen.reference.directed.dbn import DBN, net
 from exactgen.reference.directed.dbn_bound import bound_log_likelihood
 from exactgen.reference.directed.layers import Sigmoid
 from exactgen.reference.directed.updown import delta_rule, expected_updown_step, updown_step
-from exactgen.reference.optimizers import leaves, sgd
+from exactgen.reference.optimizers import sgd
 from exactgen.reference.training.fit import begin, fit
+from exactgen.reference.trees import leaves
 
 SIZES = [(3, 1), (3, 2, 1), (2, 1, 2, 1)]
 

@@ -17,9 +17,10 @@ from exactgen.reference.directed.layers import law_of_means
 from exactgen.reference.layerwise import passes, stacks
 from exactgen.reference.layerwise.stacks import AutoEncoder
 from exactgen.reference.networks import Dense
-from exactgen.reference.optimizers import adam, leaves, rebuild, sgd
+from exactgen.reference.optimizers import adam, sgd
 from exactgen.reference.states import state_index
 from exactgen.reference.training.fit import begin, fit
+from exactgen.reference.trees import leaves, rebuild
 
 X = [[0.0, 1, 1, 0, 1], [1, 1, 0, 0, 0], [0, 1, 1, 0, 1], [1, 0, 0, 1, 1]]
 WEIGHTS = [0.5, 0.2, 0.3, 0.0]

@@ -8,8 +8,9 @@ from exactgen.backends.streams import HostStream
 from exactgen.reference.boltzmann.contrastive import cd_step, pcd_step
 from exactgen.reference.boltzmann.likelihood import log_likelihood, log_likelihood_grad
 from exactgen.reference.boltzmann.rbm import RBM
-from exactgen.reference.optimizers import adam, inverse_time, leaves, momentum, sgd
+from exactgen.reference.optimizers import adam, inverse_time, momentum, sgd
 from exactgen.reference.training.fit import begin, fit
+from exactgen.reference.trees import leaves
 
 ROWS = np.array([[1, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 1, 1], [0, 0, 1]]) * 1.0
 CHAINS = np.array([[1.0, 0, 1], [0, 0, 0], [1, 1, 0], [0, 1, 0]])
