@@ -1,16 +1,17 @@
-"""The checks: every module of this package registers some."""
+"""The checks: every module of this package, and of ``experiments``, registers some."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Collection
 from functools import cache
 from importlib import resources
 
 from .. import check as registry
-from .. import ledger
+from .. import experiments, ledger
 from ..check import Check
 
 
@@ -22,9 +23,10 @@ def load_checks(statements: Collection[str] | None = None) -> dict[str, Check]:
 
     Raises: KeyError where, of all checks, one names a statement that the ledger does not hold.
     """
-    for module in pkgutil.iter_modules(__path__):
-        if statements is None or not _named_in(module.name).isdisjoint(statements):
-            importlib.import_module(f"{__name__}.{module.name}")
+    for room in (sys.modules[__name__], experiments):
+        for module in pkgutil.iter_modules(room.__path__):
+            if statements is None or not _named_in(room.__name__, module.name).isdisjoint(statements):
+                importlib.import_module(f"{room.__name__}.{module.name}")
     order = {name: place for place, name in enumerate(ledger.load() if statements is None else statements)}
 
     def place(check: Check) -> tuple[int, str]:
@@ -39,7 +41,7 @@ def load_checks(statements: Collection[str] | None = None) -> dict[str, Check]:
 
 
 @cache
-def _named_in(module: str) -> frozenset[str]:
+def _named_in(room: str, module: str) -> frozenset[str]:
     """Return the statements that the text of a module names."""
-    text = resources.files(__name__).joinpath(f"{module}.py").read_text("utf-8")
+    text = resources.files(room).joinpath(f"{module}.py").read_text("utf-8")
     return frozenset(re.findall(rf'"((?:{"|".join(ledger.DOCUMENTS)})\.[^"\s]+)"', text))

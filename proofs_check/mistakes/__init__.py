@@ -8,10 +8,10 @@ reference answers as the foreign code did.
         {contrastive._contrast: lambda right, rows, h_data, h_model: right(rows, h_data, h_data)},
     )
 
-While a mistake is made, every module (and class) of ``reference`` that holds the right piece holds the wrong
-one, which gets the right one as its first argument; value checks of arguments are off, where foreign code
-goes on with a "probability" of 3.  A piece is a function that is looked up when it is called: what a
-constant, a default or a ``partial`` bound at import stays right.
+While a mistake is made, every module and class of ``reference`` (and of ``data``, ``reproduce``) that holds
+the right piece holds the wrong one, which gets the right one as its first argument; value checks of arguments
+are off, where foreign code goes on with a "probability" of 3.  A piece is a function that is looked up when
+it is called: what a constant, a default or a ``partial`` bound at import stays right.
 
 Mistakes stand in a file per model, ``mistakes/<model>.py``; a file's *family* is the part of its name before
 the first underscore.  A name may have variants, told apart in brackets: ``"missing-sigmoid (on the way up
@@ -29,7 +29,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-_REFERENCE = f"{__name__.rpartition('.proofs_check')[0]}.reference"
+_PACKAGE = __name__.rpartition(".proofs_check")[0]
+_ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("reference", "data", "proofs_check.reproduce"))
 
 Wrong: TypeAlias = Callable[..., Any]
 """What stands in for a piece: called with the right piece, then with the arguments."""
@@ -92,8 +93,9 @@ def mistake(title: str, *pieces: Mapping[Callable[..., Any], Wrong]) -> Mistake:
 
 
 def family_of(module: str) -> str:
-    """Return the family that a module of mistakes or of checks belongs to."""
-    return module.rpartition(".")[2].partition("_")[0]
+    """Return the family that a module of mistakes or of checks belongs to; all experiments are one."""
+    room, _, file = module.rpartition(".")
+    return "experiments" if room.endswith(".experiments") else file.partition("_")[0]
 
 
 def called(label: str, *, family: str) -> tuple[Mistake, ...]:
@@ -124,7 +126,7 @@ def _places(piece: Callable[..., Any]) -> list[tuple[Any, str]]:
     """Return the modules and classes of the reference that hold this very piece, and its name there."""
     found: list[tuple[Any, str]] = []
     for module_name, module in list(sys.modules.items()):
-        if not (module_name == _REFERENCE or module_name.startswith(f"{_REFERENCE}.")):
+        if not any(module_name == room or module_name.startswith(f"{room}.") for room in _ROOMS):
             continue
         for name, thing in list(vars(module).items()):
             if thing is piece:
