@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -15,7 +15,8 @@ import array_api_compat
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.internal.conjecture import providers
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 
 from ..backends.arrays import load_backend, to_numpy
 from ..data.sources import MissingDataError
@@ -25,7 +26,7 @@ from .comparing import comparing
 from .workers import WorkerDied, Workers, as_they_end
 
 # Hypothesis mixes in constants of whichever local modules are loaded: cases must not depend on what else ran.
-providers.HypothesisProvider._local_constants = providers.Constants()  # type: ignore[assignment]
+HypothesisProvider._local_constants = Constants()  # type: ignore[assignment]
 
 QUICK = 5  # --quick runs one in QUICK of the generated cases
 
@@ -97,7 +98,7 @@ class Outcome:
         )
 
 
-def run_checks(checks: Sequence[Check], options: Options, *, jobs: int = 1) -> Iterator[Outcome]:
+def run_checks(checks: Sequence[Check], options: Options, *, jobs: int = 1) -> Generator[Outcome, None, None]:
     """Yield the outcome of each check as it ends; they are begun in this order, in up to ``jobs`` processes.
 
     Raises: WorkerDied where a process is killed, or ends itself.

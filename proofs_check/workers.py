@@ -45,7 +45,7 @@ class Workers(ProcessPoolExecutor):
         reader, self._lifeline = context.Pipe(duplex=False)
         super().__init__(jobs, mp_context=context, initializer=_follow, initargs=(reader,))
 
-    def submit(self, *arguments: Any, **keywords: Any) -> Future[Any]:  # type: ignore[override]
+    def submit(self, *arguments: Any, **keywords: Any) -> Future[Any]:
         """Hand out a job; Ctrl-C is left to this process from the first moment of a worker that starts."""
         with _holding_ctrl_c():
             return super().submit(*arguments, **keywords)

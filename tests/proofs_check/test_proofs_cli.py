@@ -359,16 +359,6 @@ def test_help_teaches_and_loads_nothing_heavy():
     assert "loaded set()" in found.stdout
 
 
-def test_processes_share_the_work_and_keep_the_order(tmp_path):
-    arguments = ["verify", "BA.eq1", "BA.eq7", "--quick", "--json", "-", "--results", str(tmp_path / "r")]
-    alone, together = (outside(*arguments, "-j", jobs) for jobs in "12")
-    assert (alone.returncode, together.returncode) == (0, 0)
-    one, two = (json.loads(process.stdout)["checks"] for process in (alone, together))
-    for outcome in one + two:
-        outcome.pop("seconds")
-    assert one == two
-
-
 def test_usage_errors_exit_with_2():
     assert outside("verify", "XX.eq1").returncode == 2
 
