@@ -39,9 +39,8 @@ def environment(extras: str) -> str:
     """Return the interpreter of ``.venv`` with the package installed; install only what has changed."""
     folder = ROOT / ".venv"
     python = python_in(folder)
-    wanted = (
-        extras.encode() + (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
-    )
+    said = ("pyproject.toml", "setup.py", "constraints.txt")
+    wanted = extras.encode() + b"".join((ROOT / name).read_bytes() for name in said)
     stamp, digest = folder / f"installed-{extras.replace(',', '-')}", hashlib.sha256(wanted).hexdigest()
     if not (stamp.exists() and stamp.read_text() == digest):
         if not Path(python).exists():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import runpy
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,14 +77,34 @@ def test_nothing_imports_a_framework_that_the_user_has_not_loaded() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
-def test_every_room_is_packaged() -> None:
-    packages = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    found = {"exactgen"} | {
+def packaged(root: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the packages that a build of ``root`` holds."""
+    said: dict[str, list[str]] = {}
+    monkeypatch.setattr("setuptools.setup", lambda **given: said.update(given))
+    monkeypatch.chdir(root)
+    runpy.run_path(str(ROOT / "setup.py"))
+    assert len(said["packages"]) == len(set(said["packages"]))
+    return set(said["packages"])
+
+
+def test_every_room_is_packaged_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packaged(ROOT, monkeypatch) == {"exactgen"} | {
         ".".join(("exactgen", *path.parent.relative_to(ROOT).parts))
         for room in MAY_IMPORT
         for path in (ROOT / room).rglob("__init__.py")
     }
-    assert packages == found
+
+
+def test_a_new_folder_is_packaged_without_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("reference", "reference/weighted", "docs", "tests/reference"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("reference", "reference/weighted"):
+        (tmp_path / folder / "__init__.py").touch()
+    assert packaged(tmp_path, monkeypatch) == {
+        "exactgen",
+        "exactgen.reference",
+        "exactgen.reference.weighted",
+    }
 
 
 def test_every_module_sits_in_a_package() -> None:
