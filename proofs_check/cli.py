@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from ..backends import BACKENDS
 from ..backends.files import is_writable, write_whole
 from .audit import command as audit_command
+from .ledger import DOCUMENTS
 from .reproduce import command as reproduce_command
+from .status import STATUSES
 from .workers import WorkerDied, cores, one_thread_each
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ STARTING, GUESS = 1.0, 0.5  # seconds: of a worker until its first check runs, o
 EXAMPLES = """\
 examples:
   exactgen verify                         all statements that have a check
-  exactgen verify BA.eq3 AO.prop --teeth  one statement and a prefix; and every mutant must be rejected
+  exactgen verify BA.eq3 AO.prop --teeth  one statement and a prefix; and mistakes must be rejected
   exactgen verify BA --dtype float32 --backend torch
   exactgen explain BA.eq7                 what it says, what computes it, what its check found
   exactgen explain BA.alg1 --figure gibbs.png
@@ -41,6 +45,15 @@ examples:
 
 exit status: 0 clean, 1 something failed or was found, 2 wrong usage, 130 interrupted
 """
+
+LISTS = "\n".join(
+    [
+        "documents:",
+        *(f"  {key}  {title}" for key, title in DOCUMENTS.items()),
+        "",
+        *textwrap.wrap(f"statuses: {', '.join(STATUSES)}", 79, subsequent_indent="  "),
+    ]
+)
 
 
 class UsageError(Exception):
@@ -93,10 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
 
-    verify = commands.add_parser("verify", help="check statements", description=_verify.__doc__)
+    lists: Any = {"epilog": LISTS, "formatter_class": argparse.RawDescriptionHelpFormatter}
+
+    verify = commands.add_parser("verify", help="check statements", description=_verify.__doc__, **lists)
     verify.add_argument("names", nargs="*", metavar="ID", help="an id (AO.prop7) or a prefix (AO, BA.sec2)")
     verify.add_argument(
-        "--teeth", action="store_true", help="every mutant of every check must be rejected too"
+        "--teeth", action="store_true", help="the mistakes that a check names must be rejected too"
     )
     verify.add_argument("--quick", action="store_true", help="a fifth of the generated cases")
     verify.add_argument("--examples", type=_positive, metavar="N", help="generated cases per check")
@@ -113,7 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     coverage = commands.add_parser(
-        "coverage", help="count statements by status", description=_coverage.__doc__
+        "coverage",
+        help="count statements by status",
+        description=inspect.cleandoc(_coverage.__doc__ or ""),
+        **lists,
     )
     coverage.add_argument("names", nargs="*", metavar="ID", help="an id or a prefix, as of verify")
     coverage.add_argument(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .check import Check
-from .ledger import Statement
-from .runner import Outcome
+if TYPE_CHECKING:  # --help lists the statuses, and loads nothing for that
+    from .check import Check
+    from .ledger import Statement
+    from .runner import Outcome
 
 # From the strongest to the weakest: a statement with several checks reaches as far as the weakest of them.
 _REACH = {

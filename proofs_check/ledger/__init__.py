@@ -11,8 +11,6 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-import yaml
-
 DOCUMENTS = {
     "AO": "Arnold & Ollivier, Layer-wise training of deep generative models",
     "SH": "Shabanian, Bidirectional Helmholtz machines (thesis)",
@@ -45,6 +43,8 @@ def load() -> Mapping[str, Statement]:
 @cache
 def document(key: str) -> Mapping[str, Statement]:
     """Return the statements of one document by id."""
+    import yaml
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = (resources.files(__name__) / f"{key}.yaml").read_text("utf-8")
     return parse(key, yaml.load(text, Loader=loader))

@@ -19,6 +19,8 @@ import referencing
 from exactgen.proofs_check import check as registry
 from exactgen.proofs_check import checks, cli, results, runner
 from exactgen.proofs_check.check import JUDGED, agree, judged
+from exactgen.proofs_check.ledger import DOCUMENTS
+from exactgen.proofs_check.status import STATUSES
 
 
 def schema(name: str) -> jsonschema.Draft202012Validator:
@@ -249,7 +251,19 @@ def test_junit_counts_and_names_the_checks(run):
         (("explain", "AO.prop"), "no id but a prefix"),
         (("explain", "AO.prop7", "--figure", "a.png"), "AO.prop7 has no picture"),
         (("explain", "BA.eq3", "--figure", "a.xyz"), "xyz"),
+        (("verify", "AO.porp7", "BA.eq7"), "no statement 'AO.porp7'; near: AO.prop7"),
+        (("verify", "ao.prop7"), "no statement 'ao.prop7'; near: AO.prop7"),
+        (("verify", ""), "no statement ''"),
+        (("verify", "XYZ"), "documents: AO, SH, BP, BA, AL"),
+        (("explain", "AO.prop7a7"), "no statement 'AO.prop7a7'; near: AO.prop7"),
+        (("explain", "BA"), "'BA' is no id but a prefix; the first it selects is BA."),
         (("verify", "--examples", "0"), "at least 1"),
+        (("verify", "--jobs", "0"), "--jobs: a whole number of at least 1 is wanted, got '0'"),
+        (("coverage", "-j", "-1"), "--jobs: a whole number of at least 1 is wanted, got '-1'"),
+        (("explain", "BA.eq7", "-j", "two"), "--jobs: a whole number of at least 1 is wanted, got 'two'"),
+        (("verify", "--jobs"), "--jobs: expected one argument"),
+        (("verify", "--dtype", "float16"), "float16"),
+        (("verify", "--results"), "--results: expected one argument"),
         (("verify", "--backend", "abacus"), "abacus"),
         (("verify", "--json", "nowhere/a.json"), "nowhere/a.json cannot be written"),
         (("verify", "--junit", "."), "cannot be written"),
@@ -357,6 +371,19 @@ def test_help_teaches_and_loads_nothing_heavy():
     assert found.returncode == 0
     assert "exactgen explain BA.eq7" in found.stdout
     assert "loaded set()" in found.stdout
+
+
+@pytest.mark.parametrize("command", ["verify", "coverage"])
+def test_help_lists_all_documents_and_statuses_and_loads_nothing_heavy(command):
+    script = (
+        f"import sys; from exactgen.proofs_check.cli import main\ntry: main(['{command}', '--help'])\n"
+        "finally: print('loaded', {'hypothesis', 'numpy', 'rich', 'yaml'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert found.stdout.endswith("loaded set()\n")
+    told = " ".join(found.stdout.split())
+    for words in (*DOCUMENTS, *DOCUMENTS.values(), *STATUSES):
+        assert words in told
 
 
 def test_usage_errors_exit_with_2():
