@@ -26,6 +26,7 @@ _STYLES = {
     "fails as printed": "magenta",
     "holds under a condition": "cyan",
     "holds in part": "yellow",
+    "reproduced in part": "yellow",
     "not reproduced": "magenta",
     "undecided": "yellow",
 }

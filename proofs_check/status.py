@@ -21,13 +21,17 @@ _REACH = {
     "undecided": "undecided",  # an experiment run again: none of its claims contradicted, not all confirmed
     "not reproduced": "not reproduced",  # an experiment run again: a claim of it contradicted
 }
+_JUDGED = ("undecided", "not reproduced")
 IN_PART = "holds in part"  # what is not covered is told
+FOUND_IN_PART = "reproduced in part"
 CONDITION = "holds under a condition"  # that the text omits
 STATUSES = (
     *list(_REACH.values())[1:5],
     CONDITION,
     IN_PART,
-    *list(_REACH.values())[5:],
+    "reproduced",
+    FOUND_IN_PART,
+    *list(_REACH.values())[6:],
     "definition",
     "fails as printed",
     "failed",
@@ -76,9 +80,10 @@ def _status(statement: str, checks: Sequence[Check], outcomes: Sequence[Outcome 
     reached = [o.found.get(statement, c.evidence) for c, o in zip(checks, ran, strict=True)]
     weakest = max(reached, key=lambda evidence: list(_REACH).index(evidence.kind))
     status, told = _REACH[weakest.kind], [str(weakest)]
+    part = FOUND_IN_PART if status == "reproduced" else status if weakest.kind in _JUDGED else IN_PART
     for qualified, word, conditions in (
         (CONDITION, "assuming", [check.assuming for check in checks]),
-        (IN_PART, "not covered:", [check.uncovered.get(statement, "") for check in checks]),
+        (part, "not covered:", [check.uncovered.get(statement, "") for check in checks]),
     ):
         if any(conditions):
             status = qualified

@@ -93,7 +93,8 @@ def rows(data: str, split: int) -> tuple[Array, Array]:
 
 def trained(setting: Mapping[str, Any], train: Array, stream: HostStream) -> Trained:
     """Return the model of these settings after its training by the recipe of its kind.      [AO] 3.1, 3.2"""
-    return _TRAINERS[setting["kind"]](setting, train, stream)
+    trainers = {"rbm": _rbm, "srbm": _srbm, "ae": _auto_encoder, "aeri": _auto_encoder}
+    return trainers[setting["kind"]](setting, train, stream)
 
 
 def _rbm(setting: Mapping[str, Any], train: Array, stream: HostStream) -> Trained:
@@ -131,9 +132,6 @@ def _auto_encoder(setting: Mapping[str, Any], train: Array, stream: HostStream) 
     encoder = untie(theta) if isinstance(theta, RBM) else theta
     (layer,) = generative_net(encoder)
     return _with_top(setting, train, Lower(layer, lambda x: inference_means(encoder, x)), stream)
-
-
-_TRAINERS = {"rbm": _rbm, "srbm": _srbm, "ae": _auto_encoder, "aeri": _auto_encoder}
 
 
 def _with_top(setting: Mapping[str, Any], train: Array, lower: Lower, stream: HostStream) -> Trained:

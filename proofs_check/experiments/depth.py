@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from ...backends.streams import HostStream
-from ...reference.layerwise import stacks
 from ..check import EXACTLY, Implementation, agree, check, ensure
 from ..reproduce import judging, models
-from .ao_experiments_recipes import (
+from .recipes import (
     GENERATIVE,
     OF_CD,
     SEEDS,
@@ -23,7 +21,6 @@ from .ao_experiments_recipes import (
     squash,
     states,
     training,
-    wrong,
 )
 
 
@@ -38,43 +35,19 @@ def at_sizes(lift: float, larger: str) -> dict[str, Any]:
     return found
 
 
-def coarse(name: str) -> Any:
-    """Return a judgement that does not look at sizes."""
-
-    def judge(*arguments: Any) -> Any:
-        with patch.object(judging, "_BINS", np.array([0.0, 1e9])):
-            return getattr(judging, name)(*arguments)
-
-    return judge
-
-
-def instead(name: str, other: str) -> dict[str, Any]:
-    """Return measures of which one stands for another."""
-
-    def measure(*arguments: Any) -> Any:
-        found = models.measure(*arguments)
-        return {**found, name: found[other]}
-
-    return {"measure": measure}
-
-
 @check(
     "AO.alg2",
     of=(models, judging),
     cases=SEEDS,
     evidence=EXACTLY,
-    mutants={
-        **OF_CD,
-        "size ignored": {name: coarse(name) for name in ("best_is_better", "typical_is_better")},
-        "the bound for the log-likelihood": instead("valid", "bound_valid"),
-        "training rows for validation rows": instead("valid", "train"),
-        "hidden biases of a stack's lower machine counted": wrong(
-            parameter_count=lambda net: stacks.parameter_count(net) + 3 * (len(net) - 1)
-        ),
-        "shallow is deep": {
-            "best_is_better": lambda found, a, b: judging.best_is_better(found, b, a),
-        },
-    },
+    rejects=(
+        *OF_CD,
+        "size-ignored",
+        "bound-for-likelihood",
+        "training-rows-for-validation",
+        "lower-hidden-biases-counted",
+        "worse-is-better",
+    ),
 )
 def depth_test_by_the_recipe(impl: Implementation, case: int) -> None:
     """Single machines and stacks by CD-1, exact log-likelihoods of other rows, compared at equal size.

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backends.streams import HostStream
-from ...reference.directed.dbn_training import train_machine
-from ...reference.layerwise import passes, stacks
+from ...reference.directed.layers import Sigmoid
+from ...reference.trees import add, scale
 from ..check import EXACTLY, Disagreement, Implementation, agree, check
+from ..oracle.derivative import derivative
 from ..reproduce import models
 
 Numbers: TypeAlias = NDArray[Any]
@@ -132,9 +133,9 @@ def machine(tape: Tape, data: Numbers, hidden: int) -> tuple[Numbers, Numbers, N
 def encoder(
     tape: Tape,
     data: Numbers,
-    theta: list[Numbers],
+    theta: tuple[Numbers, ...],
     reconstruct: Callable[[Sequence[Numbers], Numbers], Numbers],
-) -> list[Numbers]:
+) -> tuple[Numbers, ...]:
     """Return the parameters after backpropagation with cross-entropy, its gradient by complex steps."""
     for batch in batches(tape, len(data)):
         x = data[batch]
@@ -143,15 +144,7 @@ def encoder(
             p = reconstruct(parts, x)
             return np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / len(x)
 
-        grads = []
-        for k, part in enumerate(theta):
-            grad = np.zeros(part.shape)
-            for place in np.ndindex(part.shape):
-                moved = part.astype(complex)
-                moved[place] += 1e-30j
-                grad[place] = value([*theta[:k], moved, *theta[k + 1 :]]).imag / 1e-30
-            grads.append(grad)
-        theta = [part + 0.9 * grad for part, grad in zip(theta, grads, strict=True)]
+        theta = add(theta, scale(0.9, derivative(value, theta)))
     return theta
 
 
@@ -179,103 +172,39 @@ def law_of_visible(W: Numbers, b: Numbers, c: Numbers) -> Numbers:
 
 
 def with_top(
-    tape: Tape, model: Any, seed: int, lower: tuple[Numbers, Numbers], q: Any, parameters: int
+    tape: Tape,
+    model: Any,
+    seed: int,
+    lower: tuple[Numbers, Numbers],
+    q: Any,
+    *,
+    recipe: str,
+    figure: str | None = None,
 ) -> None:
     """Raise Disagreement unless the model is this layer and q, and on them the machine of the recipe."""
     train, valid = rows(seed)
-    agree(model.lower.layer.W, lower[0], "couplings to x", rtol=1e-9)
-    agree(model.lower.layer.b, lower[1], "biases of x", rtol=1e-9)
+    of = figure or recipe  # which shows the ways from x to h and back
+    agree(model.lower.layer, Sigmoid(*lower), "the layer below", of=of)
     for x in (train, valid):
-        agree(model.lower.means(x), q(x), "q(h = 1 | x)", rtol=1e-9)
-    agree(model.law, law_of_visible(*machine(tape, q(train), SIZES["hidden2"])), "law of h", rtol=1e-8)
+        agree(model.lower.means(x), q(x), "q(h = 1 | x)", of=of)
+    agree(model.law, law_of_visible(*machine(tape, q(train), SIZES["hidden2"])), "law of h", of=recipe)
     tape.used_up()
-    agree(model.parameters, parameters, "parameters of the generative model")
+    agree(model.parameters, GENERATIVE, "parameters of the generative model", of=recipe)
 
 
 GENERATIVE = V * 3 + V + 3 * 2 + 3 + 2  # x given h; and the machine on h
 
 
-# --- what is wrong in the mutants -------------------------------------------------------------------------
-
-
-def wrong(**changes: Any) -> dict[str, Any]:
-    """Return trainers with something wrong in what they use."""
-
-    def trained(*arguments: Any) -> Any:
-        with patch.multiple(models, **changes):
-            return models.trained(*arguments)
-
-    return {"trained": trained}
-
-
-def fed(change: Callable[[Numbers], Numbers]) -> dict[str, Any]:
-    """Return trainers whose upper machine learns something else than q's means; the lower one sees bits."""
-    return wrong(
-        train_machine=lambda start, data, **options: train_machine(
-            start, data if np.isin(data, (0, 1)).all() else change(data), **options
-        )
-    )
-
-
-def of_step(change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return trainers whose gradient of the cross-entropy is another."""
-
-    def reconstruction_step(hidden: str) -> Any:
-        right = passes.reconstruction_step(hidden)
-        return lambda theta, x, memory, stream: (change(right(theta, x, memory, stream)[0]), memory)
-
-    return wrong(reconstruction_step=reconstruction_step)
-
-
-def scaled(grad: Any, factor: float) -> Any:
-    """Return the gradient times a factor."""
-    if hasattr(grad, "shape"):
-        return factor * grad
-    parts = [scaled(part, factor) for part in grad]
-    return type(grad)(*parts) if hasattr(grad, "_fields") else tuple(parts)
-
-
-def one_layer_of_inference(sizes: Sequence[int], down: Sequence[int], **options: Any) -> Any:
-    """Start an auto-encoder without h'."""
-    return stacks.initial((sizes[0], sizes[-1]), down, **options)
-
-
-def untied(setting: Any, train: Numbers, stream: Any) -> Any:
-    """Train a vanilla auto-encoder with weights of its own for either way."""
-    with patch.object(models, "initial", one_layer_of_inference):
-        return models.trained({**setting, "kind": "aeri"}, train, stream)
-
-
-OF_TOP = {
-    "upper machine trained on thresholded means": fed(lambda means: (means > 0.5).astype(float)),
-    "upper machine trained on the opposite bits": fed(lambda means: 1 - means),
-    "law of h of the lower units alone": wrong(
-        marginal_visible=lambda top: law_of_visible(0 * top.W, top.b, top.c)
-    ),
-}
-OF_ENCODER = {
-    "descends": of_step(lambda grad: scaled(grad, -1.0)),
-    "sums over rows": of_step(lambda grad: scaled(grad, 3.0)),
-    "h drawn on the way": wrong(reconstruction_step=lambda _: passes.reconstruction_step("sample")),
-    "biases of h not learned": of_step(
-        lambda grad: (
-            grad._replace(c=0 * grad.c)
-            if hasattr(grad, "c")
-            else grad._replace(inference=(*grad.inference[:-1], scaled(grad.inference[-1], 0.0)))
-        )
-    ),
-}
-OF_CD = {
-    "two Gibbs steps": wrong(train_machine=partial(lambda *a, k, **o: train_machine(*a, k=2, **o))),
-    "learns nothing": wrong(train_machine=lambda start, data, **options: start),
-}
+OF_TOP = ("trained-on-thresholded-means", "trained-on-opposite-bits", "law-of-lower-units-alone")
+OF_ENCODER = ("descends", "sum-for-mean", "draw-for-mean", "hidden-biases-kept")
+OF_CD = ("two-steps", "nothing-learnt")
 recipe = partial(check, of=(models,), cases=SEEDS, evidence=EXACTLY)
 
 
 # --- stacked machines, auto-encoders ----------------------------------------------------------------------
 
 
-@recipe("AO.alg3", mutants={**OF_CD, **OF_TOP})
+@recipe("AO.alg3", rejects=(*OF_CD, *OF_TOP))
 def stacked_machines_by_the_recipe(impl: Implementation, case: int) -> None:
     """Two machines by CD-1, the upper one on bits drawn from p(h | x) of the lower one at every visit.
 
@@ -283,39 +212,28 @@ def stacked_machines_by_the_recipe(impl: Implementation, case: int) -> None:
     """
     model, tape = training(impl, "srbm", case)
     W, b, c = machine(tape, rows(case)[0], SIZES["hidden"])
-    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), GENERATIVE)
+    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), recipe="AO.alg4", figure="AO.fig6")
 
 
-@recipe(
-    "AO.alg4",
-    "AO.fig6",
-    mutants={
-        **OF_TOP,
-        **OF_ENCODER,
-        "weights not tied": {"trained": untied},
-        "weights learned on one of their two ways": of_step(lambda grad: grad._replace(W=grad.W / 2)),
-    },
-)
+@recipe("AO.alg4", "AO.fig6", rejects=(*OF_TOP, *OF_ENCODER, "weights-not-tied", "one-way-only"))
 def vanilla_auto_encoder_by_the_recipe(impl: Implementation, case: int) -> None:
     """Tied weights by backpropagation of the cross-entropy of mean activations; a machine on the code."""
     model, tape = training(impl, "ae", case)
-    start = [0.7 * tape.take("normals", V, SIZES["hidden"]), np.zeros(V), np.zeros(SIZES["hidden"])]
+    start = (0.7 * tape.take("normals", V, SIZES["hidden"]), np.zeros(V), np.zeros(SIZES["hidden"]))
     W, b, c = encoder(tape, rows(case)[0], start, tied)
-    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), GENERATIVE)
+    with_top(tape, model, case, (W, b), lambda x: squash(x @ W + c), recipe="AO.alg4", figure="AO.fig6")
 
 
 @recipe(
     "AO.alg5",
     "AO.fig7",
-    mutants={
-        **OF_TOP,
-        **OF_ENCODER,
-        "no layer h'": wrong(initial=one_layer_of_inference),
-        "h' counted": wrong(parameter_count=lambda net: stacks.parameter_count(net) + V * SIZES["inference"]),
-        "inference by the generative weights": wrong(
-            inference_means=lambda theta, x: squash(x @ theta.generative[0].W.T)
-        ),
-    },
+    rejects=(
+        *OF_TOP,
+        *OF_ENCODER,
+        "no-layer-of-inference",
+        "inference-counted",
+        "inference-by-generative-weights",
+    ),
 )
 def rich_inference_by_the_recipe(impl: Implementation, case: int) -> None:
     """x -> h' -> h -> x, no weights tied, by the same loss; a machine on h; the vanilla one's parameters.
@@ -324,10 +242,15 @@ def rich_inference_by_the_recipe(impl: Implementation, case: int) -> None:
     """
     model, tape = training(impl, "aeri", case)
     ways = ((V, SIZES["inference"]), (SIZES["inference"], SIZES["hidden"]), (SIZES["hidden"], V))
-    start = [part for way in ways for part in (0.7 * tape.take("normals", *way), np.zeros(way[1]))]
+    start = tuple(part for way in ways for part in (0.7 * tape.take("normals", *way), np.zeros(way[1])))
     A, a, B, b, C, c = encoder(tape, rows(case)[0], start, rich)
     q = lambda x: squash(squash(x @ A + a) @ B + b)  # noqa: E731
-    with_top(tape, model, case, (C.T, c), q, GENERATIVE)
+    with_top(tape, model, case, (C.T, c), q, recipe="AO.alg5", figure="AO.fig7")
     vanilla, _ = training(impl, "ae", case)
     wider, _ = training(impl, "aeri", case, inference=9)
-    agree([vanilla.parameters, wider.parameters], [model.parameters] * 2, "parameters of the same class")
+    agree(
+        [vanilla.parameters, wider.parameters],
+        [model.parameters] * 2,
+        "parameters of the same class",
+        of="AO.fig7",
+    )

@@ -13,9 +13,9 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed import dbn, dbn_training
 from ...reference.directed.dbn import DBN
 from ...reference.optimizers import sgd
-from ..check import Implementation, agree, at_most, check, ensure, reproduced
+from ..check import JUDGED, Evidence, Implementation, at_most, check, ensure, judged
 from ..figures import figure
-from .ba_experiment import BATCH, EPOCHS, STEPS, TESTS, binary_digits
+from .boltzmann_digits import BATCH, EPOCHS, STEPS, TESTS, binary_digits
 
 PRINTED_DEEP, PRINTED_SHALLOW = (500, 500, 1000), (1000,)
 DEEP, SHALLOW = (150, 150, 300), (300,)
@@ -50,50 +50,45 @@ def results(impl: Any, theta: DBN, test: Array) -> tuple[float, float]:
     return float(((info.mean_visible - test) ** 2).mean()), float(own.mean())
 
 
-def only_the_first(starts: Any, data: Array, *, train: Any, **options: Any) -> DBN:
-    """Train the bottom machine alone."""
-    return dbn_training.train_stack(
-        starts,
-        data,
-        train=lambda machine, rows, level: machine if level else train(machine, rows, level),
-        **options,
-    )
-
-
 @check(
     "BA.exp3.3",
     "BA.fig6",
     of=(dbn, dbn_training),
     cases=[None],
-    evidence=reproduced(
-        "in part, on a smaller scale: hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 "
-        "digits, rate 0.1 for 0.01, else as printed. After 5 steps the net rebuilds unseen digits, with a "
-        "squared error at least 10 percent below that of the mean image; not found is that it does so better "
-        "than the single machine, whose error is smaller by a tenth or more. The layers as printed take 1.46 "
-        "times the multiplications of the single machine; the printed training time is more than three times"
-    ),
+    evidence=JUDGED,
     needs_data="MNIST",
-    mutants={
-        "nothing trained above the first layer": {"train_stack": only_the_first},
-        "the upward pass forgets the input": {
-            "reconstruct": lambda theta, v, **options: dbn.reconstruct(theta, 0 * v, **options)
-        },
-    },
+    rejects=("first-machine-only", "upward-pass-forgets"),
 )
-def deep_net_reconstructs_though_no_better_than_one_machine(impl: Implementation, case: None) -> None:
+def deep_net_reconstructs_though_no_better_than_one_machine(
+    impl: Implementation, case: None
+) -> dict[str, Evidence]:
     """Five steps at the top of three machines keep the digit, but less of it than one machine does.
 
-    "Better" has no measure in the document.  Every layer of draws on the way up and down forgets some of the
-    input, and its image is the less sharp.
+    "Better" has no measure in the document; here it is the squared error to the input.  Every layer of draws
+    on the way up and down forgets some of the input, and its image is the less sharp.
     """
     train, test = binary_digits()
     deep, shallow = (results(impl, trained(impl, train, hidden), test) for hidden in (DEEP, SHALLOW))
-    at_most(1.1 * shallow[0], deep[0], "squared error to the input, of the single machine", slack=0)
     mean_image = float(np.mean((train.mean(axis=0) - test) ** 2))
     at_most(deep[0], 0.9 * mean_image, "squared error to the input", slack=0)
-    cost = couplings((train.shape[1], *PRINTED_DEEP)) / couplings((train.shape[1], *PRINTED_SHALLOW))
-    agree(cost, 1.46, "multiplications, as printed, in units of the single machine", atol=0.005)
     ensure(deep[1] > 10 / TESTS, "share found", expected=f"> {10 / TESTS}", actual=deep[1])
+    cost = couplings((train.shape[1], *PRINTED_DEEP)) / couplings((train.shape[1], *PRINTED_SHALLOW))
+    better = (
+        "confirmed" if deep[0] < shallow[0] / 1.1 else "contradicted" if deep[0] > shallow[0] else "undecided"
+    )
+    rebuilt = (
+        "on a smaller scale (hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 digits, rate "
+        f"0.1 for 0.01, else as printed): the net rebuilds unseen digits, squared error {deep[0]:.3f} beside "
+        f"{mean_image:.3f} of the mean image"
+    )
+    compared = (
+        f"{rebuilt}; better than the single machine ({shallow[0]:.3f}): {better}; three times the training time: "
+        f"undecided, the layers as printed take {cost:.2f} times the multiplications"
+    )
+    return {
+        "BA.exp3.3": judged(["confirmed", better, "undecided"], compared),
+        "BA.fig6": judged(["confirmed"], rebuilt),
+    }
 
 
 @figure("BA.fig6", "BA.exp3.3")
