@@ -77,13 +77,13 @@ def deep_net_reconstructs_though_no_better_than_one_machine(
         "confirmed" if deep[0] < shallow[0] / 1.1 else "contradicted" if deep[0] > shallow[0] else "undecided"
     )
     rebuilt = (
-        "on a smaller scale (hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 digits, rate "
-        f"0.1 for 0.01, else as printed): the net rebuilds unseen digits, squared error {deep[0]:.3f} beside "
+        "on a smaller scale (hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 digits, "
+        f"rate 0.1 for 0.01, else as printed): the net rebuilds unseen digits, squared error {deep[0]:.3f} beside "
         f"{mean_image:.3f} of the mean image"
     )
     compared = (
-        f"{rebuilt}; better than the single machine ({shallow[0]:.3f}): {better}; three times the training time: "
-        f"undecided, the layers as printed take {cost:.2f} times the multiplications"
+        f"{rebuilt}; better than the single machine ({shallow[0]:.3f}): {better}; three times the training "
+        f"time: undecided, the layers as printed take {cost:.2f} times the multiplications"
     )
     return {
         "BA.exp3.3": judged(["confirmed", better, "undecided"], compared),

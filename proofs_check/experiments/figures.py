@@ -91,7 +91,8 @@ IMAGES = ("images-of-validation", "rows-and-columns", "last-images", "nine-image
     of=pictures,
     cases=[None],
     evidence=reproduced(
-        "ten images of a training part of Tea, each as the text describes them\nfigure: docs/reproduction/AO.fig4.png"
+        "ten images of a training part of Tea, each as the text describes them\n"
+        "figure: docs/reproduction/AO.fig4.png"
     ),
     uncovered="which ten the document shows, of which split: it does not tell",
     rejects=IMAGES,
@@ -113,7 +114,8 @@ def ten_images_of_tea(impl: Implementation, case: None) -> None:
     of=pictures,
     cases=[None],
     evidence=reproduced(
-        "the centres of the first ten training digits of MNIST, non-zero pixels black\nfigure: docs/reproduction/AO.fig2.png"
+        "the centres of the first ten training digits of MNIST, non-zero pixels black\n"
+        "figure: docs/reproduction/AO.fig2.png"
     ),
     uncovered="which ten the document shows: it does not tell its order of the digits",
     needs_data="MNIST",
