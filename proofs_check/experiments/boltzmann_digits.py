@@ -63,7 +63,8 @@ def reconstructed(gibbs_step: Any, theta: RBM, v: Array) -> tuple[Array, Array]:
     cases=[None],
     evidence=reproduced(
         "with rate 0.01, 20 epochs and batches of 20 as printed: 5 Gibbs steps rebuild unseen digits with a "
-        "squared error at least 10 percent below that of the mean image, nearest to their own input ten times as often as by chance"
+        "squared error at least 10 percent below that of the mean image, "
+        "nearest to their own input ten times as often as by chance"
     ),
     uncovered="the size as printed: 200 of 1,000 hidden units and 2,000 of 60,000 digits are used",
     needs_data="MNIST",

@@ -78,8 +78,8 @@ def deep_net_reconstructs_though_no_better_than_one_machine(
     )
     rebuilt = (
         "on a smaller scale (hidden layers 150, 150, 300 beside one machine of 300, 2,000 of 60,000 digits, "
-        f"rate 0.1 for 0.01, else as printed): the net rebuilds unseen digits, squared error {deep[0]:.3f} beside "
-        f"{mean_image:.3f} of the mean image"
+        f"rate 0.1 for 0.01, else as printed): the net rebuilds unseen digits, squared error "
+        f"{deep[0]:.3f} beside {mean_image:.3f} of the mean image"
     )
     compared = (
         f"{rebuilt}; better than the single machine ({shallow[0]:.3f}): {better}; three times the training "
