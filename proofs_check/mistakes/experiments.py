@@ -19,8 +19,9 @@ def _each(change: Callable[[Model], Model]) -> Wrong:
     return lambda right, data, kind: tuple(change(model) for model in right(data, kind))
 
 
-def _pearson(a: Any, b: Any) -> float:
-    return float(np.corrcoef(a, b)[0, 1])
+def _pearson(a: Any, b: Any) -> Any:
+    x, y = (values - values.mean(axis=-1, keepdims=True) for values in (a, b))
+    return np.sum(x * y, axis=-1) / np.sqrt(np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1))
 
 
 # --- the search and its kept results

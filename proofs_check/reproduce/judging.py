@@ -106,10 +106,10 @@ def predicts(models: Iterable[Model], predictor: str, score: str, *, least: floa
     a, b = _columns(models, predictor, score)
     rng = np.random.default_rng(2)
     samples = rng.integers(len(a), size=(2_000, len(a)))
-    rho = np.array([spearman(a[rows], b[rows]) for rows in samples])
+    rho = spearman(a[samples], b[samples])
     low, high = np.quantile(rho, [ERROR, 1 - ERROR])
     evidence = {
-        "rank_correlation": spearman(a, b),
+        "rank_correlation": float(spearman(a, b)),
         "lower_limit": float(low),
         "upper_limit": float(high),
         "median_gap": float(np.median(a - b)),
@@ -182,21 +182,21 @@ def is_nearer(models: Iterable[Model], one: str, other: str, score: str) -> Foun
         "nearer": float(wins),
         "median_distance": float(np.median(near)),
         "median_distance_other": float(np.median(far)),
-        "rank_correlation": spearman(a, b),
-        "rank_correlation_other": spearman(c, b),
+        "rank_correlation": float(spearman(a, b)),
+        "rank_correlation_other": float(spearman(c, b)),
         "p_for": float(p_for),
         "p_against": float(p_against),
     }
     return _decide(p_for, p_against), evidence
 
 
-def spearman(a: Numbers, b: Numbers) -> float:
-    """Return the rank correlation, ties sharing their mean rank; zero where all of one are equal."""
+def spearman(a: Numbers, b: Numbers) -> Numbers:
+    """Return the rank correlation along the last axis, ties sharing their mean rank; zero where all tie."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(x) - (len(x) + 1) / 2 for x in (a, b)]
-    scale = np.sqrt(np.sum(ranks[0] ** 2) * np.sum(ranks[1] ** 2))
-    return float(ranks[0] @ ranks[1] / scale) if scale else 0.0
+    x, y = (rankdata(values, axis=-1) - (values.shape[-1] + 1) / 2 for values in (a, b))
+    scale = np.sqrt(np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1))
+    return np.divide(np.sum(x * y, axis=-1), scale, out=np.zeros_like(scale), where=scale > 0)
 
 
 def _columns(models: Iterable[Model], *names: str) -> tuple[Numbers, ...]:
