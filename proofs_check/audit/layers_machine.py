@@ -17,7 +17,7 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed.dbn import DBN
 from ...reference.directed.layers import Sigmoid
 from ...reference.layerwise.stacks import AutoEncoder
-from ...reference.networks import Dense
+from ...reference.networks.layers import Dense
 from .cases import Array
 from .protocol import Adapter, Declares
 from .rbm_machine import states

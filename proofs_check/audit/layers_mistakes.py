@@ -13,7 +13,7 @@ from scipy.special import entr, expit, logsumexp, softmax
 
 from ...reference.boltzmann.rbm import RBM
 from ...reference.directed.dbn import DBN
-from ...reference.networks import Dense
+from ...reference.networks.layers import Dense
 from .cases import Array, Catalogue
 from .layers_machine import Coder, Down, Machine, uniform, untied
 from .rbm_machine import states

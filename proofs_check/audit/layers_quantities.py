@@ -27,7 +27,7 @@ from ...reference.laws import log_table
 from ...reference.layerwise import passes, stacks
 from ...reference.layerwise.incorporation import incorporate
 from ...reference.layerwise.stacks import AutoEncoder
-from ...reference.networks import Dense
+from ...reference.networks.layers import Dense
 from ...reference.trees import leaves, rebuild
 from .cases import Array, Blocks, Case, Quantity, numbers, table, value
 from .layers_machine import Coder

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
-from ...reference import laws, networks
-from ...reference.networks import Dense
+from ...reference import laws
+from ...reference.networks import errors, layers, nets
+from ...reference.networks.images import Correlation, Kernel
+from ...reference.networks.layers import Dense, FullyConnected
+from ...reference.networks.nets import mlp
 from ..check import EXACTLY, Implementation, agree, at_most, check
 from ..strategies import arrays, functions, hundredths
 from ..strategies import laws as law_tables
@@ -41,25 +44,22 @@ image_cases = st.tuples(
 
 @check(
     "AL.ch1.conv",
-    of=(networks,),
+    of=(nets,),
     cases=image_cases,
     evidence=EXACTLY,
     mutants={
         "the kernel flipped, as signal processing convolves": {
-            "correlate": lambda images, kernel: networks.correlate(
-                images, array_namespace(kernel).flip(kernel)
+            "forward": lambda net, theta, x: nets.forward(
+                net, (theta[0]._replace(K=array_namespace(x).flip(theta[0].K, axis=(0, 1))),), x
             )
         },
         "weights not shared": {
-            "correlation_layer": lambda kernel, shape: (
-                networks.correlation_layer(kernel, shape=shape)
-                * like(np.arange(1, shape[0] * shape[1] + 1)[:, None], kernel)
+            "jacobian": lambda net, theta, x: (
+                nets.jacobian(net, theta, x) * like(np.arange(1, x[0, ...].size + 1)[:, None], x)
             )
         },
         "the image transposed": {
-            "correlation_layer": lambda kernel, shape: array_namespace(kernel).flip(
-                networks.correlation_layer(kernel, shape=shape), axis=0
-            )
+            "jacobian": lambda net, theta, x: array_namespace(x).flip(nets.jacobian(net, theta, x), axis=1)
         },
     },
 )
@@ -70,7 +70,8 @@ def convolution_is_a_constrained_dense_layer(impl: Implementation, case: Images)
     convolution is correlation: signal processing's convolution with the kernel flipped.
     """
     images, kernel = to_numpy(case.images).astype(float), to_numpy(case.kernel).astype(float)
-    y = to_numpy(impl.correlate(case.images, case.kernel))
+    theta = Kernel(case.kernel[:, :, None, None], 0 * case.kernel[0, :1])
+    y = to_numpy(impl.forward((Correlation(),), (theta,), case.images[..., None])[-1])[..., 0]
     for image, out in zip(images, y, strict=True):
         agree(
             out,
@@ -79,7 +80,7 @@ def convolution_is_a_constrained_dense_layer(impl: Implementation, case: Images)
             atol=1e-9,
         )
     (R, S), (h, w) = images.shape[1:], kernel.shape
-    W = impl.correlation_layer(case.kernel, shape=(R, S))
+    W = impl.jacobian((Correlation(),), (theta,), case.images[:1, ..., None])[0, ...]
     places = list(product(range(R - h + 1), range(S - w + 1)))
     expected = np.zeros((R * S, len(places)))
     for (column, (r, s)), i, j in product(enumerate(places), range(h), range(w)):
@@ -87,9 +88,8 @@ def convolution_is_a_constrained_dense_layer(impl: Implementation, case: Images)
     agree(W, expected, "weight of the dense layer")
     flat = array_namespace(case.images).reshape(case.images, (len(images), -1))
     layer = Dense(W, 0 * W[0, :])
-    agree(
-        impl.dense(layer, flat, activation="identity"), y.reshape(len(images), -1), "dense layer", atol=1e-9
-    )
+    dense = nets.forward((FullyConnected(),), (layer,), flat)[-1]
+    agree(dense, y.reshape(len(images), -1), "dense layer", atol=1e-9)
 
 
 class Classified(NamedTuple):
@@ -101,18 +101,18 @@ class Classified(NamedTuple):
 
 @check(
     "AL.ch1.softmax",
-    of=(networks, laws),
+    of=(layers, errors, laws),
     cases=st.integers(1, 4).flatmap(lambda k: st.builds(Classified, functions(k), law_tables(k))),
     evidence=EXACTLY,
     mutants={
         "not normalised": {"softmax": lambda v: array_namespace(v).exp(v)},
-        "powers of two": {"softmax": lambda v: networks.softmax(v * math.log(2))},
+        "powers of two": {"softmax": lambda v: layers.softmax(v * math.log(2))},
         "cross-entropy with its arguments exchanged": {
             "cross_entropy": lambda p, q: laws.cross_entropy(q, p)
         },
         "the divergence for the cross-entropy": {"cross_entropy": laws.kl},
         "the sign of the fused loss": {
-            "softmax_cross_entropy": lambda v, t: -networks.softmax_cross_entropy(v, t)
+            "softmax_cross_entropy": lambda v, t: -errors.softmax_cross_entropy(v, t)
         },
     },
 )
@@ -150,24 +150,20 @@ COMPLEX: dict[str, Any] = {
 
 @check(
     "AL.eq1.13",
-    of=(networks,),
+    of=(nets,),
     cases=mlps(most_layers=3),
     evidence=EXACTLY,
     mutants={
         "averaged over rows": {
-            "mlp_backward": lambda layers, values, dy, activations: networks.mlp_backward(
-                layers, values, dy / dy.shape[0], activations=activations
-            )
+            "pullback": lambda net, theta, values, dy: nets.pullback(net, theta, values, dy / dy.shape[0])
         },
         "derivatives of activations forgotten": {
-            "mlp_backward": lambda layers, values, dy, activations: networks.mlp_backward(
-                layers, values, dy, activations=("identity",) * len(layers)
+            "pullback": lambda net, theta, values, dy: nets.pullback(
+                mlp(*["identity"] * len(theta)), theta, values, dy
             )
         },
         "gradients from first to last": {
-            "mlp_backward": lambda layers, values, dy, activations: networks.mlp_backward(
-                layers, values, dy, activations=activations
-            )[::-1]
+            "pullback": lambda net, theta, values, dy: (nets.pullback(net, theta, values, dy)[0][::-1], dy)
         },
     },
 )
@@ -178,9 +174,9 @@ def backpropagation_is_the_chain_rule(impl: Implementation, net: Network) -> Non
     """
     x = to_numpy(net.x).astype(float)
     layers = [tuple(to_numpy(a).astype(float) for a in layer) for layer in net.layers]
-    values = impl.mlp_forward(net.layers, net.x, activations=net.activations)
-    ones = array_namespace(net.x).ones_like(values[-1])
-    grads = impl.mlp_backward(net.layers, values, ones, activations=net.activations)
+    form = mlp(*net.activations)
+    values = impl.forward(form, net.layers, net.x)
+    grads, _ = impl.pullback(form, net.layers, values, array_namespace(net.x).ones_like(values[-1]))
     for k, which in product(range(len(layers)), range(2)):
         slopes = np.zeros(layers[k][which].shape)
         for at in np.ndindex(slopes.shape):
@@ -209,18 +205,16 @@ auto_encoders = st.integers(1, 3).flatmap(
 
 @check(
     "AL.eq1.14",
-    of=(networks,),
+    of=(errors,),
     cases=auto_encoders,
     evidence=EXACTLY,
     mutants={
         "the norm, not squared": {
-            "reconstruction_error": lambda layers, x, activations: (
-                networks.reconstruction_error(layers, x, activations=activations) ** 0.5
-            )
+            "reconstruction_error": lambda net, theta, x: errors.reconstruction_error(net, theta, x) ** 0.5
         },
         "averaged over units": {
-            "reconstruction_error": lambda layers, x, activations: (
-                networks.reconstruction_error(layers, x, activations=activations) / x.shape[1]
+            "reconstruction_error": lambda net, theta, x: (
+                errors.reconstruction_error(net, theta, x) / x.shape[1]
             )
         },
     },
@@ -231,32 +225,28 @@ def reconstruction_error(impl: Implementation, case: AutoEncoder) -> None:
     R(theta) = |theta|^2 is optional in the text, and enters as in AL.eq1.6.
     """
     W, b, x = (to_numpy(a).astype(float) for a in case[:3])
-    errors = impl.reconstruction_error([Dense(case.W, case.b)], case.x, activations=("identity",))
-    agree(errors, [sum((row @ W + b - row) ** 2) for row in x], "reconstruction error", atol=1e-9)
+    found = impl.reconstruction_error((FullyConnected(),), (Dense(case.W, case.b),), case.x)
+    agree(found, [sum((row @ W + b - row) ** 2) for row in x], "reconstruction error", atol=1e-9)
     identity = Dense(like(np.eye(2), case.W), 0 * case.b)
-    errors = impl.reconstruction_error([identity], case.x, activations=("identity",))
-    agree(errors, np.zeros(len(x)), "reconstruction error of the identity")
+    found = impl.reconstruction_error((FullyConnected(),), (identity,), case.x)
+    agree(found, np.zeros(len(x)), "reconstruction error of the identity")
 
 
 @check(
     "AL.eq1.15",
-    of=(networks,),
+    of=(errors,),
     cases=st.tuples(auto_encoders, hundredths(-2, 2), st.sampled_from((0.5, 1.0, 2.0))),
     evidence=EXACTLY,
     mutants={
         "the noisy input as target": {
-            "denoising_error": lambda layers, x, noise, activations: networks.reconstruction_error(
-                layers, x + noise, activations=activations
-            )
+            "denoising_error": lambda net, theta, x, noise: errors.reconstruction_error(net, theta, x + noise)
         },
         "no noise": {
-            "denoising_error": lambda layers, x, noise, activations: networks.reconstruction_error(
-                layers, x, activations=activations
-            )
+            "denoising_error": lambda net, theta, x, noise: errors.reconstruction_error(net, theta, x)
         },
         "noise on the target": {
-            "denoising_error": lambda layers, x, noise, activations: networks.denoising_error(
-                layers, x + noise, -noise, activations=activations
+            "denoising_error": lambda net, theta, x, noise: errors.denoising_error(
+                net, theta, x + noise, -noise
             )
         },
     },
@@ -268,14 +258,14 @@ def denoising_error(impl: Implementation, case: tuple[AutoEncoder, float, float]
     """
     auto, w, s = case
     W, b, x, noise = (to_numpy(a).astype(float) for a in auto)
-    errors = impl.denoising_error([Dense(auto.W, auto.b)], auto.x, auto.noise, activations=("identity",))
+    found = impl.denoising_error((FullyConnected(),), (Dense(auto.W, auto.b),), auto.x, auto.noise)
     by_hand = [sum(((row + e) @ W + b - row) ** 2) for row, e in zip(x, noise, strict=True)]
-    agree(errors, by_hand, "denoising error", atol=1e-9)
+    agree(found, by_hand, "denoising error", atol=1e-9)
 
     def error_of(slope: Any, rng: Any) -> Any:
         clean, added = (rng.normal(slope.shape, like=slope) for _ in range(2))
         layer = Dense(slope[:1, :], 0 * slope[0, :])  # every replica has the same slope
-        return impl.denoising_error([layer], clean, s * added, activations=("identity",))
+        return impl.denoising_error((FullyConnected(),), (layer,), clean, s * added)
 
     def mean_error(slope: float) -> float:
         return float(expect(error_of, like(np.array([[slope]]), auto.W), nodes=2).mean()[0])

@@ -23,7 +23,7 @@ from ...reference.boltzmann.rbm import RBM
 from ...reference.directed.layers import Sigmoid
 from ...reference.layerwise import criteria, marginal, passes, stacks
 from ...reference.layerwise.stacks import AutoEncoder
-from ...reference.networks import Dense
+from ...reference.networks.layers import Dense
 from ...reference.trees import leaves, rebuild
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights

@@ -21,7 +21,7 @@ from ...reference.directed.mixtures import likelihoods, mixture_grad
 from ...reference.layerwise import incorporation, marginal, passes, recipes, stacks
 from ...reference.layerwise.recipes import Deep
 from ...reference.layerwise.stacks import AutoEncoder
-from ...reference.networks import Dense
+from ...reference.networks.layers import Dense
 from ...reference.optimizers import sgd
 from ...reference.trees import leaves, rebuild
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance

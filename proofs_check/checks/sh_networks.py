@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from ...backends.arrays import array_namespace, to_numpy
-from ...reference import networks
 from ...reference.boltzmann import partition
 from ...reference.boltzmann.rbm import RBM
-from ...reference.networks import Dense
+from ...reference.networks import errors, interpolant, nets
+from ...reference.networks.layers import ACTIVATIONS, Dense
+from ...reference.networks.nets import mlp
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import arrays, hundredths, rbms
 from .brute import like
@@ -42,7 +43,7 @@ def mlps(draw: DrawFn, *, most_layers: int = 4) -> Network:
     widths = draw(st.lists(st.integers(1, 3), min_size=L + 1, max_size=L + 1))
     w = hundredths(-2, 2)
     layers = tuple(Dense(draw(arrays((a, b), w)), draw(arrays((b,), w))) for a, b in pairwise(widths))
-    activations = tuple(draw(st.sampled_from(networks.ACTIVATIONS)) for _ in range(L))
+    activations = tuple(draw(st.sampled_from(tuple(ACTIVATIONS))) for _ in range(L))
     return Network(layers, activations, draw(arrays((draw(st.integers(1, 2)), widths[0]), w)))
 
 
@@ -62,23 +63,17 @@ def without_bias(layer: Dense) -> Dense:
 @check(
     "SH.sec2.2b",
     "AL.ch1.dense",
-    of=(networks,),
+    of=(nets, errors, interpolant),
     cases=mlps(most_layers=1),
     evidence=DEFINITION,
     mutants={
-        "bias forgotten": {
-            "dense": lambda layer, x, activation: networks.dense(
-                without_bias(layer), x, activation=activation
-            )
-        },
+        "bias forgotten": {"forward": lambda net, theta, x: nets.forward(net, (without_bias(theta[0]),), x)},
         "bias added after the activation": {
-            "dense": lambda layer, x, activation: (
-                networks.dense(without_bias(layer), x, activation=activation) + layer.b
-            )
+            "forward": lambda net, theta, x: [
+                y + theta[0].b for y in nets.forward(net, (without_bias(theta[0]),), x)[1:]
+            ]
         },
-        "no activation": {
-            "dense": lambda layer, x, activation: networks.dense(layer, x, activation="identity")
-        },
+        "no activation": {"forward": lambda net, theta, x: nets.forward(net[:1], theta, x)},
     },
 )
 def a_layer_is_an_activated_affine_map(impl: Implementation, net: Network) -> None:
@@ -87,7 +82,7 @@ def a_layer_is_an_activated_affine_map(impl: Implementation, net: Network) -> No
     Rows are samples here, so W is (inputs, outputs) as in [AL], the transpose of [SH]'s; g acts on each unit
     (the text calls it real-valued on a vector, and then uses it so).
     """
-    y = impl.dense(net.layers[0], net.x, activation=net.activations[0])
+    y = impl.forward(mlp(*net.activations), net.layers, net.x)[-1]
     rows = [layer_by_hand(net.layers[0], list(row), net.activations[0]) for row in to_numpy(net.x)]
     agree(y, np.array(rows), "output of the layer", atol=1e-10)
 
@@ -95,19 +90,16 @@ def a_layer_is_an_activated_affine_map(impl: Implementation, net: Network) -> No
 @check(
     "SH.sec2.2a",
     "AL.fig1.1",
-    of=(networks,),
+    of=(nets, errors, interpolant),
     cases=mlps(),
     evidence=DEFINITION,
     mutants={
         "the first layer is skipped": {
-            "mlp_forward": lambda layers, x, activations: (
-                x,
-                *networks.mlp_forward(layers, x, activations=activations)[2:],
-            )
+            "forward": lambda net, theta, x: (x, x, *nets.forward(net, theta, x)[3:])
         },
         "activations taken from last to first": {
-            "mlp_forward": lambda layers, x, activations: networks.mlp_forward(
-                layers, x, activations=activations[::-1]
+            "forward": lambda net, theta, x: nets.forward(
+                tuple(layer for pair in zip(net[::2], net[::-2], strict=True) for layer in pair), theta, x
             )
         },
     },
@@ -117,7 +109,7 @@ def a_network_is_the_composition_of_its_layers(impl: Implementation, net: Networ
 
     Three hidden layers, as in the figure, are four maps.
     """
-    values = impl.mlp_forward(net.layers, net.x, activations=net.activations)
+    values = impl.forward(mlp(*net.activations), net.layers, net.x)[::2]
     ensure(len(values) == len(net.layers) + 1, "number of values", actual=len(values))
     rows = [[float(a) for a in row] for row in to_numpy(net.x)]
     agree(values[0], np.array(rows), "input")
@@ -141,23 +133,19 @@ class SingleLayer(NamedTuple):
 
 @check(
     "SH.sec2.2c",
-    of=(networks,),
+    of=(nets, errors, interpolant),
     cases=st.builds(
         lambda W, b, g: SingleLayer(Dense(W, b), g),
         arrays((2, 1), hundredths(-4, 4)),
         arrays((1,), hundredths(-4, 4)),
-        st.sampled_from(networks.ACTIVATIONS),
+        st.sampled_from(tuple(ACTIVATIONS)),
     ),
     evidence=EXACTLY,
     mutants={
         "an activation that is not monotone": {
-            "dense": lambda layer, x, activation: networks.dense(layer, x, activation="identity") ** 2
+            "forward": lambda net, theta, x: [y**2 for y in nets.forward(net, theta, x)]
         },
-        "the hidden layer left linear": {
-            "mlp_forward": lambda layers, x, activations: networks.mlp_forward(
-                layers, x, activations=("identity",) * len(layers)
-            )
-        },
+        "the hidden layer left linear": {"forward": lambda net, theta, x: nets.forward(net[::2], theta, x)},
     },
     examples=60,
 )
@@ -168,7 +156,7 @@ def one_layer_cannot_do_xor(impl: Implementation, case: SingleLayer) -> None:
     layers; kernel regression and support vector machines are not covered.
     """
     corners = like(CORNERS, case.layer.W)
-    y = to_numpy(impl.dense(case.layer, corners, activation=case.activation))[:, 0]
+    y = to_numpy(impl.forward(mlp(case.activation), (case.layer,), corners)[-1])[:, 0]
     at_most(
         min(y[1], y[2]),
         max(y[0], y[3]),
@@ -176,7 +164,7 @@ def one_layer_cannot_do_xor(impl: Implementation, case: SingleLayer) -> None:
         slack=1e-9,
     )
     shallow = tuple(Dense(like(layer.W, corners), like(layer.b, corners)) for layer in XOR_NET)
-    output = impl.mlp_forward(shallow, corners, activations=("relu", "identity"))[-1]
+    output = impl.forward(mlp("relu", "identity"), shallow, corners)[-1]
     agree(to_numpy(output)[:, 0], np.array([0.0, 1.0, 1.0, 0.0]), "exclusive or by one hidden layer")
 
 
@@ -215,7 +203,7 @@ def sup_error(impl: Implementation, target: Target, pieces: int) -> tuple[float,
     values = line(knots) + target.jump * (knots >= target.at)
     layers = impl.relu_interpolant(like(knots, target.heights), like(values, target.heights))
     x = np.unique([*knots, *range(m), target.at])
-    y = impl.mlp_forward(layers, like(x[:, None], target.heights), activations=("relu", "identity"))[-1]
+    y = impl.forward(mlp("relu", "identity"), layers, like(x[:, None], target.heights))[-1]
     sides = [line(x) + target.jump * (x > target.at), line(x) + target.jump * (x >= target.at)]
     error = max(np.abs(to_numpy(y)[:, 0] - side).max() for side in sides)
     slope = np.abs(np.diff(to_numpy(target.heights))).max()
@@ -229,13 +217,13 @@ def any_function(impl: Implementation, target: Target) -> None:
 
 @check(
     "SH.sec2.2d",
-    of=(networks,),
+    of=(nets, errors, interpolant),
     cases=targets(),
     evidence=EXACTLY,
     mutants={
         "slopes where changes of slope belong": {
             "relu_interpolant": lambda knots, values: (
-                networks.relu_interpolant(knots, values)[0],
+                interpolant.relu_interpolant(knots, values)[0],
                 Dense(
                     ((values[1:] - values[:-1]) / (knots[1:] - knots[:-1]))[:, None],
                     values[:1],
@@ -244,8 +232,8 @@ def any_function(impl: Implementation, target: Target) -> None:
         },
         "output bias forgotten": {
             "relu_interpolant": lambda knots, values: (
-                networks.relu_interpolant(knots, values)[0],
-                without_bias(networks.relu_interpolant(knots, values)[1]),
+                interpolant.relu_interpolant(knots, values)[0],
+                without_bias(interpolant.relu_interpolant(knots, values)[1]),
             )
         },
     },
@@ -317,9 +305,9 @@ class Scalar(NamedTuple):
 
 def scalar_loss(impl: Implementation, case: Scalar, weights: Any) -> float:
     """Return the squared error of the network with these weights, one per layer."""
-    layers = [Dense(w[:, None], 0 * w) for w in weights]
+    layers = tuple(Dense(w[:, None], 0 * w) for w in weights)
     activations = (*(case.activation for _ in layers[1:]), "identity")
-    output = impl.mlp_forward(layers, like([[case.x]], case.a), activations=activations)[-1]
+    output = impl.forward(mlp(*activations), layers, like([[case.x]], case.a))[-1]
     return float(impl.squared_error(output, like([[case.y]], case.a))[0])
 
 
@@ -328,7 +316,7 @@ nonzero = st.sampled_from((1.0, -1.0, 2.0, 0.5, -0.25))
 
 @check(
     "SH.sec2.2f",
-    of=(networks,),
+    of=(nets, errors, interpolant),
     cases=st.builds(
         Scalar,
         nonzero,
@@ -339,13 +327,9 @@ nonzero = st.sampled_from((1.0, -1.0, 2.0, 0.5, -0.25))
     ),
     evidence=EXACTLY,
     mutants={
-        "the second layer is dropped": {
-            "mlp_forward": lambda layers, x, activations: networks.mlp_forward(
-                layers[:1], x, activations=("identity",)
-            )
-        },
+        "the second layer is dropped": {"forward": lambda net, theta, x: nets.forward(net[:1], theta[:1], x)},
         "an error that is not convex in the output": {
-            "squared_error": lambda y, target: array_namespace(y).cos(networks.squared_error(y, target))
+            "squared_error": lambda y, target: array_namespace(y).cos(errors.squared_error(y, target))
         },
     },
 )

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ...backends.arrays import array_namespace, to_numpy
 from ...backends.enumerating import expect
-from ...reference import laws, networks, optimizers
+from ...reference import laws, optimizers
+from ...reference.networks import errors, layers
 from ...reference.numerics import log_sum_exp
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
 from ..strategies import Data, arrays, data_sets, hundredths, values
@@ -194,14 +195,14 @@ def softmax_nll(impl: Implementation, theta: Any, targets: Any) -> tuple[float, 
 
 @check(
     "SH.sec2.5d",
-    of=(networks, optimizers),
+    of=(errors, optimizers),
     cases=logit_cases,
     evidence=EXACTLY,
     mutants={
         "along the gradient": {"sgd": lambda rate: optimizers.Optimizer(rate, 0, lambda _, g, t: ((), -g))},
         "a rate beyond 2 / L": {"sgd": lambda rate: optimizers.sgd(9 * rate)},
         "softmax without its derivative": {
-            "softmax_cross_entropy_grad": lambda logits, target: networks.softmax(logits)
+            "softmax_cross_entropy_grad": lambda logits, target: layers.softmax(logits)
         },
     },
 )
@@ -230,17 +231,17 @@ def gradient_descent_lowers_the_nll(impl: Implementation, case: Logits) -> None:
 
 @check(
     "SH.sec2.5e",
-    of=(networks,),
+    of=(errors,),
     cases=logit_cases,
     evidence=EXACTLY,
     mutants={
         "averaged over the minibatch, not summed": {
             "softmax_cross_entropy_grad": lambda logits, target: (
-                networks.softmax_cross_entropy_grad(logits, target) / target.shape[0]
+                errors.softmax_cross_entropy_grad(logits, target) / target.shape[0]
             )
         },
         "every minibatch starts with the first point": {
-            "softmax_cross_entropy_grad": lambda logits, target: networks.softmax_cross_entropy_grad(
+            "softmax_cross_entropy_grad": lambda logits, target: errors.softmax_cross_entropy_grad(
                 logits,
                 target + 0 * target + 0 * target[:1, :]
                 if target.shape[0] == 1

@@ -22,7 +22,8 @@ from ..arguments import check_choice, check_probability
 from ..boltzmann.rbm import RBM
 from ..directed.layers import log_bits, log_conditional, log_conditional_table
 from ..directed.mixtures import data_law
-from ..networks import Dense, dense, dense_backward, mlp_forward
+from ..networks.layers import Dense, Layer
+from ..networks.nets import forward, mlp, pullback
 from ..numerics import log_sum_exp, sigmoid, softplus, x_log_y
 from ..states import binary_states
 from .stacks import AutoEncoder, check_auto_encoder, generative_net, join, parts_grad, tied_grad, untie
@@ -67,16 +68,16 @@ def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
 
     Shapes: x (n, V) -> AutoEncoder.   Exactness: exact.
     """
-    values, depth = _mean_pass(theta, x), len(theta.inference)
-    error = (x - sigmoid(values[-1])) / x.shape[0]
-    grads, _ = _backward((*theta.inference, *theta.generative), values, error)
+    layers, depth = (*theta.inference, *theta.generative), len(theta.inference)
+    values = _mean_pass(theta, x)
+    grads, _ = pullback(_to_logits(layers), layers, values, (x - sigmoid(values[-1])) / x.shape[0])
     return AutoEncoder(grads[:depth], grads[depth:])
 
 
 def _mean_pass(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
     check_auto_encoder(theta)
     layers = (*theta.inference, *theta.generative)
-    return mlp_forward(layers, x, activations=_to_logits(layers))
+    return forward(_to_logits(layers), layers, x)
 
 
 # --- a draw -----------------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ def log_sampled_pass(theta: AutoEncoder, x: Array, *, rng: Rng) -> tuple[Array, 
     """
     check_auto_encoder(theta)
     h = as_stream(rng, like=x).bernoulli(inference_means(theta, x))
-    logits = mlp_forward(theta.generative, h, activations=_to_logits(theta.generative))[-1]
+    logits = forward(_to_logits(theta.generative), theta.generative, h)[-1]
     return _log_likelihood(x, logits), h
 
 
@@ -105,9 +106,10 @@ def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEnco
     up = _inference(theta, x)
     mean = sigmoid(up[-1])
     h = as_stream(rng, like=x).bernoulli(mean)
-    down = mlp_forward(theta.generative, h, activations=_to_logits(theta.generative))
-    generative, error = _backward(theta.generative, down, (x - sigmoid(down[-1])) / x.shape[0])
-    inference, _ = _backward(theta.inference, up, error * mean * (1 - mean))
+    net = _to_logits(theta.generative)
+    down = forward(net, theta.generative, h)
+    generative, error = pullback(net, theta.generative, down, (x - sigmoid(down[-1])) / x.shape[0])
+    inference, _ = pullback(_to_logits(theta.inference), theta.inference, up, error * mean * (1 - mean))
     return AutoEncoder(inference, generative)
 
 
@@ -154,7 +156,8 @@ def log_sum_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
     log_p, log_joint = _log_joint(theta, x)
     values, h = _inference(theta, x), binary_states(theta.inference[-1].b.shape[0], like=x)
     r = xp.exp(log_joint - log_sum_exp(log_joint, axis=1)[:, None]) / n  # (n, 2^H)
-    inference, _ = _backward(theta.inference, values, r @ h - sigmoid(values[-1]) / n)
+    error = r @ h - sigmoid(values[-1]) / n
+    inference, _ = pullback(_to_logits(theta.inference), theta.inference, values, error)
     grads, tables = list[Dense](), [log_conditional_table(layer) for layer in generative_net(theta)[1:]]
     for layer, table in zip(theta.generative[:-1], reversed(tables), strict=True):
         above = log_p.pop()
@@ -214,7 +217,7 @@ def _generative_grad(layer: Dense, pairs: Array, below: Array) -> Dense:
     xp, h = array_namespace(pairs), binary_states(layer.W.shape[0], like=pairs)
     # x - sigma(a(h)), averaged over x given h, is a (2^H, V) table.
     miss = xp.matrix_transpose(pairs) @ below
-    miss = miss - xp.sum(pairs, axis=0)[:, None] * dense(layer, h, activation="sigmoid")
+    miss = miss - xp.sum(pairs, axis=0)[:, None] * sigmoid(h @ layer.W + layer.b)
     return Dense(xp.matrix_transpose(h) @ miss, xp.sum(miss, axis=0))
 
 
@@ -247,24 +250,14 @@ def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tupl
 # --- what the passes share --------------------------------------------------------------------------------
 
 
-def _to_logits(layers: Sequence[Dense]) -> tuple[str, ...]:
-    return ("sigmoid",) * (len(layers) - 1) + ("identity",)
+def _to_logits(layers: Sequence[Dense]) -> tuple[Layer, ...]:
+    """Return the net of these layers, a sigmoid after each but the last."""
+    return mlp(*("sigmoid",) * len(layers))[:-1]
 
 
 def _inference(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
     """Return the values of the inference layers from x on, the logits of h last."""
-    return mlp_forward(theta.inference, x, activations=_to_logits(theta.inference))
-
-
-def _backward(
-    layers: Sequence[Dense], values: Sequence[Array], error: Array
-) -> tuple[tuple[Dense, ...], Array]:
-    """Return the gradients of the layers, and by their input, from that by their last logits."""
-    grads = []
-    for k, activation in reversed(list(enumerate(_to_logits(layers)))):
-        grad, error = dense_backward(layers[k], values[k], values[k + 1], error, activation=activation)
-        grads.append(grad)
-    return tuple(reversed(grads)), error
+    return forward(_to_logits(theta.inference), theta.inference, x)
 
 
 def _log_likelihood(x: Array, logits: Array) -> Array:

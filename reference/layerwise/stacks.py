@@ -19,7 +19,7 @@ from ...backends.streams import Rng, as_stream
 from ..arguments import check_floating, check_shape
 from ..boltzmann.rbm import RBM, check_rbm
 from ..directed.layers import Sigmoid
-from ..networks import Dense
+from ..networks.layers import Dense
 from ..trees import leaves
 
 

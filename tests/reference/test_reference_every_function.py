@@ -25,7 +25,6 @@ from exactgen.reference import (
     importance,
     laws,
     losses,
-    networks,
     numerics,
     optimizers,
     states,
@@ -53,6 +52,8 @@ from exactgen.reference.directed import (
     updown,
 )
 from exactgen.reference.layerwise import criteria, incorporation, marginal, passes, selection, stacks
+from exactgen.reference.networks import errors, interpolant, nets, normalisation
+from exactgen.reference.networks import layers as kinds
 from exactgen.reference.training import fit as training
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -82,9 +83,9 @@ COUPLINGS = np.triu(normal(4, 4), 1)
 MACHINE = machine.BM(COUPLINGS + COUPLINGS.T, normal(4))
 VISIBLE, HIDDEN, CHAINS, REAL = bits(N, V), bits(N, H), bits(M, V), normal(N, V)
 JOINT, CUBE = law(6).reshape(2, 3), law(8).reshape(2, 2, 2)
-LAYERS = (networks.Dense(normal(3, 2), normal(2)), networks.Dense(normal(2, 3), normal(3)))
-ACTIVATIONS = {"activations": ("softplus", "identity")}
-VALUES = networks.mlp_forward(LAYERS, REAL, **ACTIVATIONS)
+LAYERS = (kinds.Dense(normal(3, 2), normal(2)), kinds.Dense(normal(2, 3), normal(3)))
+MLP = nets.mlp("softplus", "identity")
+VALUES = nets.forward(MLP, LAYERS, REAL)
 RUN = annealing.AIS(normal(M), np.asarray(2.5), bits(M, V))
 FACTORS = [graphs.Factor((0, 1), JOINT), graphs.Factor((1,), law(3))]
 GRAPH = graphs.Graph(2, frozenset({(0, 1)}), True)
@@ -139,9 +140,7 @@ LIKELIHOODS = mixtures.likelihoods(SIGMOID, VISIBLE)
 BEST = marginal.best_marginal(LIKELIHOODS, tolerance=1e-6)
 BEST = BEST._replace(log_likelihood=np.asarray(BEST.log_likelihood))
 ENCODER = stacks.AutoEncoder(LAYERS[:1], LAYERS[1:])
-NEXT = stacks.AutoEncoder(
-    (networks.Dense(normal(2, 4), normal(4)),), (networks.Dense(normal(4, 2), normal(2)),)
-)
+NEXT = stacks.AutoEncoder((kinds.Dense(normal(2, 4), normal(4)),), (kinds.Dense(normal(4, 2), normal(2)),))
 LOWER = selection.Lower(SIGMOID, lambda x: 0.3 + 0 * x[:, :H])
 BRIEFLY = {
     "k": 1,
@@ -324,22 +323,20 @@ CALLS: dict[Callable[..., Any], tuple[tuple[Any, ...], dict[str, Any]]] = {
     graphs.multiply: ((FACTORS,), {}),
     graphs.eliminate: ((FACTORS,), {"keep": (1,)}),
     # networks and losses
-    networks.activate: ((REAL,), {"activation": "tanh"}),
-    networks.activation_grad: ((law(N, 3),), {"activation": "softplus"}),
-    networks.dense: ((LAYERS[0], REAL), {"activation": "relu"}),
-    networks.dense_backward: ((LAYERS[0], REAL, law(N, 2), normal(N, 2)), {"activation": "sigmoid"}),
-    networks.mlp_forward: ((LAYERS, REAL), ACTIVATIONS),
-    networks.mlp_backward: ((LAYERS, VALUES, normal(N, 3)), ACTIVATIONS),
-    networks.softmax: ((LOGITS,), {}),
-    networks.softmax_cross_entropy: ((LOGITS, law(N, 3)), {}),
-    networks.softmax_cross_entropy_grad: ((LOGITS, law(N, 3)), {}),
-    networks.squared_error: ((REAL, LOGITS), {}),
-    networks.squared_error_grad: ((REAL, LOGITS), {}),
-    networks.reconstruction_error: ((LAYERS, REAL), ACTIVATIONS),
-    networks.denoising_error: ((LAYERS, REAL, normal(N, 3)), ACTIVATIONS),
-    networks.correlate: ((normal(N, 4, 5), normal(2, 3)), {}),
-    networks.correlation_layer: ((normal(2, 3),), {"shape": (4, 5)}),
-    networks.relu_interpolant: ((np.array([0.0, 1.0, 3.0]), normal(3)), {}),
+    nets.forward: ((MLP, LAYERS, REAL), {}),
+    nets.pullback: ((MLP, LAYERS, VALUES, normal(N, 3)), {}),
+    nets.pushforward: ((MLP, LAYERS, VALUES, LAYERS, normal(N, 3)), {}),
+    nets.squared_norms: ((MLP, LAYERS, VALUES, normal(N, 3)), {}),
+    nets.jacobian: ((MLP, LAYERS, REAL), {}),
+    kinds.softmax: ((LOGITS,), {}),
+    normalisation.moments: ((REAL,), {}),
+    errors.softmax_cross_entropy: ((LOGITS, law(N, 3)), {}),
+    errors.softmax_cross_entropy_grad: ((LOGITS, law(N, 3)), {}),
+    errors.squared_error: ((REAL, LOGITS), {}),
+    errors.squared_error_grad: ((REAL, LOGITS), {}),
+    errors.reconstruction_error: ((MLP, LAYERS, REAL), {}),
+    errors.denoising_error: ((MLP, LAYERS, REAL, normal(N, 3)), {}),
+    interpolant.relu_interpolant: ((np.array([0.0, 1.0, 3.0]), normal(3)), {}),
     losses.training_loss: ((LOGITS, X), {}),
     losses.empirical_risk: ((LOGITS,), {}),
     losses.ridge_loss: ((normal(3), REAL, X), {"penalty": 0.5}),
@@ -459,6 +456,7 @@ NO_ARRAYS = {
     "graphs": "has_edge parents neighbours is_clique is_path topological_order is_acyclic",
     "trees": "add difference scale tree_map leaves rebuild",
     "states": "check_enumerable",
+    "networks.nets": "mlp",
 }
 """Functions of graphs, trees and numbers: the same whatever the backend."""
 
@@ -582,7 +580,7 @@ POINTWISE = {
     numerics.log_sum_exp,
     numerics.log_mean_exp,
 }
-POINTWISE |= {numerics.x_log_y, laws.log_table, laws.gather, networks.activate, networks.activation_grad}
+POINTWISE |= {numerics.x_log_y, laws.log_table, laws.gather}
 LIKENESSES = {
     selection.draw,
     stacks.initial,

@@ -10,7 +10,7 @@ from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief, dbn, dbn_bound, dbn_training, layers, mixtures, updown
 from exactgen.reference.directed.layers import Sigmoid
 from exactgen.reference.layerwise import criteria, marginal, passes, selection, stacks
-from exactgen.reference.networks import Dense
+from exactgen.reference.networks.layers import Dense
 
 V, N = 5, 3
 X, SHORT = np.zeros((N, V)), np.zeros(4)

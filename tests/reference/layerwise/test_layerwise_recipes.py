@@ -20,7 +20,7 @@ from exactgen.reference.layerwise import passes, recipes, stacks
 from exactgen.reference.layerwise.marginal import best_optimistic_layer
 from exactgen.reference.layerwise.recipes import Deep, fine_tune, train_deep, train_encoder, train_encoders
 from exactgen.reference.layerwise.stacks import AutoEncoder
-from exactgen.reference.networks import Dense
+from exactgen.reference.networks.layers import Dense
 from exactgen.reference.optimizers import adam, sgd
 from exactgen.reference.trees import leaves, rebuild
 from scipy.optimize import minimize

@@ -16,7 +16,7 @@ from exactgen.reference.directed import belief
 from exactgen.reference.directed.layers import law_of_means
 from exactgen.reference.layerwise import passes, stacks
 from exactgen.reference.layerwise.stacks import AutoEncoder
-from exactgen.reference.networks import Dense
+from exactgen.reference.networks.layers import Dense
 from exactgen.reference.optimizers import adam, sgd
 from exactgen.reference.states import state_index
 from exactgen.reference.training.fit import begin, fit
