@@ -28,7 +28,17 @@ from ..laws import log_table
 from ..numerics import log_sum_exp, sigmoid, softplus
 from ..states import binary_states
 from .gibbs import gibbs_law
-from .rbm import RBM, check_rbm, check_visible, hidden_input, visible_input
+from .rbm import (
+    RBM,
+    check_rbm,
+    check_visible,
+    draw_hidden,
+    draw_visible,
+    hidden_input,
+    hidden_on,
+    visible_input,
+    visible_on,
+)
 
 
 class AIS(NamedTuple):
@@ -90,10 +100,8 @@ def ais(theta: RBM, base: Array, *, betas: Sequence[float] | Array, chains: int,
     """
     _check_path(theta, base)
     check_count("chains", chains)
-    xp = array_namespace(base)
     stream = as_stream(rng, like=base)
-    v = stream.bernoulli(xp.broadcast_to(sigmoid(base), (chains, base.shape[0])))
-    return _run(theta, base, v, check_betas(betas), stream)
+    return _run(theta, base, _start(base, chains, stream), check_betas(betas), stream)
 
 
 def reverse_ais(theta: RBM, base: Array, v: Array, *, betas: Sequence[float] | Array, rng: Rng) -> AIS:
@@ -144,7 +152,7 @@ def log_expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] |
     log_law = v @ base - xp.sum(softplus(base))
     log_mean = xp.zeros((), dtype=base.dtype, device=base.device)
     for here, there in pairwise(check_betas(betas)):
-        weighted = log_law + log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
+        weighted = log_law + log_weight(theta, base, v, x, here, there)
         mass = log_sum_exp(weighted)
         log_mean = log_mean + mass
         if there < 1:
@@ -162,13 +170,21 @@ def log_density(theta: RBM, base: Array, v: Array, x: Array, beta: float) -> Arr
     return v @ ((1 - beta) * base + beta * theta.b) + xp.sum(softplus(beta * x), axis=1)
 
 
+def log_weight(theta: RBM, base: Array, v: Array, x: Array, here: float, there: float) -> Array:
+    """Return log f_there(v) - log f_here(v), unchecked: what a state weighs on its way to the next law.
+
+    Shapes: v (n, V), x (n, H) as in ``log_density`` -> (n,).   Exactness: exact.
+    """
+    return log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
+
+
 def move(theta: RBM, base: Array, x: Array, beta: float, stream: Stream) -> Array:
     """Return v after a Gibbs step of theta_beta from the state with hidden input x, unchecked.
 
     Shapes: x (n, H) -> (n, V).   Exactness: exact draws; f_beta is left invariant, reversibly.
     """
-    h = stream.bernoulli(sigmoid(beta * x))
-    return stream.bernoulli(sigmoid(beta * visible_input(theta, h) + (1 - beta) * base))
+    h = draw_hidden(hidden_on(beta * x), stream)
+    return draw_visible(visible_on(beta * visible_input(theta, h) + (1 - beta) * base), stream)
 
 
 def check_beta(name: str, beta: float) -> None:
@@ -191,15 +207,38 @@ def check_betas(betas: Iterable[float]) -> list[float]:
 
 
 def _run(theta: RBM, base: Array, v: Array, path: Sequence[float], stream: Stream) -> AIS:
-    xp = array_namespace(v)
-    log_w = xp.zeros_like(v[:, 0])
-    for here, there in pairwise(path):
-        x = hidden_input(theta, v)
-        log_w = log_w + log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
-        if there != path[-1]:  # a move at the end of the path would weigh nothing
-            v = move(theta, base, x, there, stream)
-    log_z_base = theta.W.shape[1] * math.log(2) + xp.sum(softplus(base))
-    return AIS(log_w, log_z_base, v)
+    log_w = array_namespace(v).zeros_like(v[:, 0])
+    for here, there in _pairs(path):
+        v, weight = _anneal(theta, base, v, here, there, stream)
+        log_w = log_w + weight
+    return AIS(log_w, _log_partition_base(theta, base), v)
+
+
+def _start(base: Array, chains: int, stream: Stream) -> Array:
+    """Return exact samples of the base-rate machine."""
+    xp = array_namespace(base)
+    return stream.bernoulli(xp.broadcast_to(sigmoid(base), (chains, base.shape[0])))
+
+
+def _pairs(path: Sequence[float]) -> list[tuple[float, float]]:
+    """Return the steps of a path: each temperature with the next."""
+    return list(pairwise(path))
+
+
+def _anneal(
+    theta: RBM, base: Array, v: Array, here: float, there: float, stream: Stream
+) -> tuple[Array, Array]:
+    """Return the state moved under the next law, and what it weighed before."""
+    x = hidden_input(theta, v)
+    weight = log_weight(theta, base, v, x, here, there)
+    if 0 < there < 1:  # a move at the end of the path would weigh nothing
+        v = move(theta, base, x, there, stream)
+    return v, weight
+
+
+def _log_partition_base(theta: RBM, base: Array) -> Array:
+    """Return log Z_0 of the base-rate machine, its hidden units fair coins."""
+    return theta.W.shape[1] * math.log(2) + array_namespace(base).sum(softplus(base))
 
 
 def _estimate(run: AIS, sign: float) -> Estimate:

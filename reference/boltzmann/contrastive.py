@@ -12,12 +12,23 @@ from typing import NamedTuple
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_count
-from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
 from ..trees import difference
 from .gibbs import gibbs_law, hidden_law, law_of_units, visible_law
 from .partition import law_of_bits
-from .rbm import RBM, check_hidden, check_rbm, check_visible, data_statistics, hidden_input, visible_input
+from .rbm import (
+    RBM,
+    check_hidden,
+    check_rbm,
+    check_visible,
+    data_statistics,
+    draw_hidden,
+    draw_visible,
+    hidden_input,
+    hidden_on,
+    visible_input,
+    visible_on,
+)
 
 
 class Variant(NamedTuple):
@@ -69,10 +80,10 @@ def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUME
     """
     _check_step(theta, v, k, variant)
     stream = as_stream(rng, like=v)
-    h_mean = sigmoid(hidden_input(theta, v))
-    h_0 = stream.bernoulli(h_mean)
-    v_mean = _roll_out(theta, h_0, k, stream)
-    v_model = v_mean if variant.negative_visible == "mean" else stream.bernoulli(v_mean)
+    h_mean = hidden_on(hidden_input(theta, v))
+    h_0 = draw_hidden(h_mean, stream)
+    end = _roll_out(theta, v, h_0, k, stream)
+    v_model = end.v_mean if variant.negative_visible == "mean" else draw_visible(end.v_mean, stream)
     h_model = _beside(theta, v_model, variant.negative_hidden, stream)
     h_data = h_mean if variant.positive_hidden == "mean" else h_0
     rows = array_namespace(v).concat([v, v_model])
@@ -98,21 +109,18 @@ def pcd_step(
     _check_step(theta, v, k, variant)
     _check_chains(theta, chains, variant)
     stream = as_stream(rng, like=v)
-    h = chains if variant.chain == "hidden" else _beside(theta, chains, "sample", stream)
-    v_mean = _roll_out(theta, h, k, stream)
-    v_end = stream.bernoulli(v_mean)
-    v_model = v_mean if variant.negative_visible == "mean" else v_end
+    if variant.chain == "hidden":
+        end = _roll_out(theta, None, chains, k, stream)
+    else:
+        end = _roll_out(theta, chains, _beside(theta, chains, "sample", stream), k, stream)
+    v_end = draw_visible(end.v_mean, stream)
+    v_model = end.v_mean if variant.negative_visible == "mean" else v_end
     # One product for both phases: their rows share the couplings.
     rows = array_namespace(v).concat([v, v_model])
-    h_mean = sigmoid(hidden_input(theta, rows))
+    h_mean = hidden_on(hidden_input(theta, rows))
     h_data = _taken(h_mean[: v.shape[0], :], variant.positive_hidden, stream)
     h_model = _taken(h_mean[v.shape[0] :, :], variant.negative_hidden, stream)
-    if variant.chain == "visible":
-        chains = v_end
-    elif variant.negative_visible == "sample":
-        chains = stream.bernoulli(h_model)  # where it is a draw already, it draws itself
-    else:
-        chains = _beside(theta, v_end, "sample", stream)
+    chains = v_end if variant.chain == "visible" else _hidden_end(theta, v_end, h_model, variant, stream)
     return _contrast(rows, h_data, h_model), PCDInfo(h_data, v_model, h_model, chains)
 
 
@@ -162,31 +170,52 @@ def _check_chains(theta: RBM, chains: Array, variant: Variant) -> None:
 
 def _beside(theta: RBM, v: Array, how: str, stream: Stream) -> Array:
     """Return h beside v: its mean, or a draw."""
-    return _taken(sigmoid(hidden_input(theta, v)), how, stream)
+    return _taken(hidden_on(hidden_input(theta, v)), how, stream)
 
 
 def _taken(mean: Array, how: str, stream: Stream) -> Array:
     """Return what the variant takes of units with this mean: the mean, or a draw."""
-    return mean if how == "mean" else stream.bernoulli(mean)
+    return mean if how == "mean" else draw_hidden(mean, stream)
 
 
-def _roll_out(theta: RBM, h: Array, k: int, stream: Stream) -> Array:
-    """Return E[v_k | h_{k-1}], the k-1 sweeps from h_0 to h_{k-1} drawn."""
-    v_mean = sigmoid(visible_input(theta, h))
+def _hidden_end(theta: RBM, v: Array, h_model: Array, variant: Variant, stream: Stream) -> Array:
+    """Return h drawn beside the last v: what a chain of hidden units carries on."""
+    if variant.negative_visible == "mean":  # then h_model stands beside the mean
+        return _beside(theta, v, "sample", stream)
+    return draw_hidden(h_model, stream)  # where it is a draw already, it draws itself
+
+
+class _End(NamedTuple):
+    """The end of a chain of Gibbs steps, its last v not drawn yet."""
+
+    v: Array | None  # v_{k-1}; none where the chain began with this h
+    h: Array  # h_{k-1}, drawn given it
+    v_mean: Array  # E[v_k | h_{k-1}]
+
+
+def _roll_out(theta: RBM, v: Array | None, h: Array, k: int, stream: Stream) -> _End:
+    """Return the end of the k Gibbs steps that begin with h, drawn given v."""
+    v_mean = visible_on(visible_input(theta, h))
     for _ in range(k - 1):
-        h = _beside(theta, stream.bernoulli(v_mean), "sample", stream)
-        v_mean = sigmoid(visible_input(theta, h))
-    return v_mean
+        v = draw_visible(v_mean, stream)
+        h = _beside(theta, v, "sample", stream)
+        v_mean = visible_on(visible_input(theta, h))
+    return _End(v, h, v_mean)
 
 
 def _contrast(rows: Array, h_data: Array, h_model: Array) -> RBM:
     """Return mean statistics of the data, which are the first of the visible rows, minus the model's."""
     xp = array_namespace(rows)
-    n, m, like = h_data.shape[0], h_model.shape[0], {"dtype": rows.dtype, "device": rows.device}
     # One signed mean over all rows: a product per phase would cost three more passes over W's shape.
-    weights = xp.concat([xp.full((n,), 1 / n, **like), xp.full((m,), -1 / m, **like)])
+    weights = _signed_weights(h_data.shape[0], h_model.shape[0], like=rows)
     h = xp.concat([h_data, h_model])
     return RBM(xp.matrix_transpose(rows) @ (weights[:, None] * h), weights @ rows, weights @ h)
+
+
+def _signed_weights(n: int, m: int, *, like: Array) -> Array:
+    """Return the weights of n rows of data, one in all, and of m of the model, minus one in all."""
+    xp, kind = array_namespace(like), {"dtype": like.dtype, "device": like.device}
+    return xp.concat([xp.full((n,), 1 / n, **kind), xp.full((m,), -1 / m, **kind)])
 
 
 def _law_of_ends(theta: RBM, chains: Array, k: int, variant: Variant) -> tuple[Array, Array]:
@@ -204,10 +233,10 @@ def _law_of_ends(theta: RBM, chains: Array, k: int, variant: Variant) -> tuple[A
         return binary_states(theta.W.shape[0], like=chains), law
     if k > 1:
         law = hidden_law(theta, gibbs_law(theta, visible_law(theta, law), steps=k - 2))
-    return sigmoid(visible_input(theta, binary_states(theta.W.shape[1], like=chains))), law
+    return visible_on(visible_input(theta, binary_states(theta.W.shape[1], like=chains))), law
 
 
 def _expected_statistics(theta: RBM, v: Array, law: Array) -> RBM:
     xp = array_namespace(v)
-    h = sigmoid(hidden_input(theta, v))
+    h = hidden_on(hidden_input(theta, v))
     return RBM(xp.matrix_transpose(v) @ (law[:, None] * h), law @ v, law @ h)

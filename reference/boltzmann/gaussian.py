@@ -22,7 +22,7 @@ import math
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
 from ..arguments import check_shape
-from ..numerics import log_sum_exp, sigmoid, softplus
+from ..numerics import log_sum_exp, softplus
 from ..states import binary_states
 from .gibbs import GibbsInfo
 from .rbm import (
@@ -31,7 +31,9 @@ from .rbm import (
     check_rbm,
     check_visible,
     data_statistics,
+    draw_hidden,
     hidden_input,
+    hidden_on,
     mean_hidden,
     sample_hidden,
     visible_input,
@@ -109,8 +111,8 @@ def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
     check_rbm(theta)
     check_visible(theta, v, binary=False)
     stream = as_stream(rng, like=v)
-    p = sigmoid(hidden_input(theta, v))
-    h = stream.bernoulli(p)
+    p = hidden_on(hidden_input(theta, v))
+    h = draw_hidden(p, stream)
     mean = visible_input(theta, h)
     return mean + stream.normal(tuple(mean.shape), like=mean), GibbsInfo(h, p, mean)
 

@@ -15,7 +15,17 @@ from ..arguments import check_count, check_finite, check_floating, check_law, ch
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
 from .partition import law_of_bits
-from .rbm import RBM, check_rbm, check_visible, hidden_input, visible_input
+from .rbm import (
+    RBM,
+    check_rbm,
+    check_visible,
+    draw_hidden,
+    draw_visible,
+    hidden_input,
+    hidden_on,
+    visible_input,
+    visible_on,
+)
 
 
 class GibbsInfo(NamedTuple):
@@ -35,10 +45,10 @@ def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
     check_rbm(theta)
     check_visible(theta, v)
     stream = as_stream(rng, like=v)
-    mean_hidden = sigmoid(hidden_input(theta, v))
-    h = stream.bernoulli(mean_hidden)
-    mean_visible = sigmoid(visible_input(theta, h))
-    return stream.bernoulli(mean_visible), GibbsInfo(h, mean_hidden, mean_visible)
+    mean_hidden = hidden_on(hidden_input(theta, v))
+    h = draw_hidden(mean_hidden, stream)
+    mean_visible = visible_on(visible_input(theta, h))
+    return draw_visible(mean_visible, stream), GibbsInfo(h, mean_hidden, mean_visible)
 
 
 def gibbs_kernel(theta: RBM) -> Array:

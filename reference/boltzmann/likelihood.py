@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
+from ..arguments import check_array
 from ..numerics import log_sigmoid, softplus
 from ..trees import difference
 from .partition import log_partition, model_statistics
@@ -17,7 +18,17 @@ def log_likelihood(theta: RBM, v: Array) -> Array:
     Shapes: v (n, V) -> (n,).   Exactness: exact.   Cost: 2^min(V, H) states.
     Raises: ValueError where the smaller layer has too many units to enumerate.
     """
-    return -free_energy(theta, v) - log_partition(theta)
+    return log_normalised(theta, v, log_partition(theta))
+
+
+def log_normalised(theta: RBM, v: Array, log_z: Array) -> Array:
+    """Return -F(v) - log Z of each row, given log Z or an estimate of it.      [BA] eq. 2
+
+    Shapes: v (n, V), log_z 0-d -> (n,).   Exactness: that of ``log_z``.
+    Raises: ValueError for wrong shapes or dtypes, or a ``v`` that is not binary.
+    """
+    check_array("log_z", log_z, like=v)
+    return -free_energy(theta, v) - log_z
 
 
 def log_likelihood_grad(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
@@ -47,12 +58,13 @@ def pseudo_log_likelihood(theta: RBM, v: Array) -> Array:
     check_visible(theta, v)
     xp = array_namespace(v)
     n, rows = v.shape[0], max(1, _BLOCK // (theta.W.shape[0] * theta.W.shape[1]))
-    return xp.concat([_pseudo(theta, v[i : min(i + rows, n), :]) for i in range(0, n, rows)])
+    blocks = (v[i : min(i + rows, n), :] for i in range(0, n, rows))
+    return xp.concat([xp.sum(log_sigmoid(-_gains(theta, block)), axis=1) for block in blocks])
 
 
-def _pseudo(theta: RBM, v: Array) -> Array:
+def _gains(theta: RBM, v: Array) -> Array:
+    """Return F(v) - F(v with v_i flipped), (n, V): the log odds of a flip."""
     xp = array_namespace(v)
     x, change = hidden_input(theta, v), 1 - 2 * v
     flipped = softplus(x[:, None, :] + change[:, :, None] * theta.W[None, :, :])
-    gain = change * theta.b + xp.sum(flipped, axis=2) - xp.sum(softplus(x), axis=1)[:, None]
-    return xp.sum(log_sigmoid(-gain), axis=1)
+    return change * theta.b + xp.sum(flipped, axis=2) - xp.sum(softplus(x), axis=1)[:, None]

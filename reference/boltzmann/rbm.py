@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
-from ...backends.streams import Rng, as_stream
+from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_binary, check_finite, check_floating, check_law, check_shape
 from ..numerics import sigmoid, softplus
 
@@ -77,7 +77,7 @@ def free_energy(theta: RBM, v: Array) -> Array:
     check_rbm(theta)
     check_visible(theta, v)
     xp = array_namespace(v)
-    return -(v @ theta.b) - xp.sum(softplus(hidden_input(theta, v)), axis=1)
+    return -visible_term(theta, v) - xp.sum(softplus(hidden_input(theta, v)), axis=1)
 
 
 def hidden_input(theta: RBM, v: Array) -> Array:
@@ -96,6 +96,46 @@ def visible_input(theta: RBM, h: Array) -> Array:
     return h @ array_namespace(h).matrix_transpose(theta.W) + theta.b
 
 
+def visible_term(theta: RBM, v: Array) -> Array:
+    r"""Return :math:`b^\top v`, the part of -F(v) that no hidden unit has to do with, unchecked.
+
+    Shapes: v (n, V) -> (n,).   Exactness: exact.
+    """
+    return v @ theta.b
+
+
+def hidden_on(x: Array) -> Array:
+    """Return the probability that hidden units with these inputs are on, unchecked.      [BA] eq. 5
+
+    Shapes: x (n, H) -> (n, H).   Exactness: exact.
+    """
+    return sigmoid(x)
+
+
+def visible_on(x: Array) -> Array:
+    """Return the probability that visible units with these inputs are on, unchecked.      [BA] 2.1
+
+    Shapes: x (n, V) -> (n, V).   Exactness: exact.
+    """
+    return sigmoid(x)
+
+
+def draw_hidden(p: Array, stream: Stream) -> Array:
+    """Return hidden units that are on with these probabilities, independently, unchecked.     [BA] eq. 4
+
+    Shapes: p (n, H) -> (n, H).   Exactness: exact draws.
+    """
+    return stream.bernoulli(p)
+
+
+def draw_visible(p: Array, stream: Stream) -> Array:
+    """Return visible units that are on with these probabilities, independently, unchecked.    [BA] 2.1
+
+    Shapes: p (n, V) -> (n, V).   Exactness: exact draws.
+    """
+    return stream.bernoulli(p)
+
+
 def mean_hidden(theta: RBM, v: Array) -> Array:
     r"""Return :math:`p(h_j = 1 \mid v) = \sigma(c_j + (v W)_j)`.      [BA] eq. 4-5
 
@@ -104,7 +144,7 @@ def mean_hidden(theta: RBM, v: Array) -> Array:
     """
     check_rbm(theta)
     check_visible(theta, v, binary=False)
-    return sigmoid(hidden_input(theta, v))
+    return hidden_on(hidden_input(theta, v))
 
 
 def mean_visible(theta: RBM, h: Array) -> Array:
@@ -115,7 +155,7 @@ def mean_visible(theta: RBM, h: Array) -> Array:
     """
     check_rbm(theta)
     check_hidden(theta, h, binary=False)
-    return sigmoid(visible_input(theta, h))
+    return visible_on(visible_input(theta, h))
 
 
 def sample_hidden(theta: RBM, v: Array, *, rng: Rng) -> Array:
@@ -124,7 +164,7 @@ def sample_hidden(theta: RBM, v: Array, *, rng: Rng) -> Array:
     Shapes: v (n, V) -> (n, H).   Exactness: exact draws.
     """
     p = mean_hidden(theta, v)
-    return as_stream(rng, like=p).bernoulli(p)
+    return draw_hidden(p, as_stream(rng, like=p))
 
 
 def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
@@ -133,7 +173,7 @@ def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
     Shapes: h (n, H) -> (n, V).   Exactness: exact draws.
     """
     p = mean_visible(theta, h)
-    return as_stream(rng, like=p).bernoulli(p)
+    return draw_visible(p, as_stream(rng, like=p))
 
 
 def data_statistics(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
