@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -47,7 +47,7 @@ class Workers(ProcessPoolExecutor):
 
     def submit(self, *arguments: Any, **keywords: Any) -> Future[Any]:
         """Hand out a job; Ctrl-C is left to this process from the first moment of a worker that starts."""
-        with _holding_ctrl_c():
+        with _no_ctrl_c_for_children():
             return super().submit(*arguments, **keywords)
 
     def kill(self) -> None:
@@ -57,7 +57,7 @@ class Workers(ProcessPoolExecutor):
 
 def as_they_end(
     submit: Callable[[Job], Future[Any]], jobs: Iterable[Job], *, waiting: int
-) -> Iterator[tuple[Job, Future[Any]]]:
+) -> Generator[tuple[Job, Future[Any]], None, None]:
     """Yield jobs with their futures as these are done; at most ``waiting`` are handed out at a time."""
     left, running = iter(jobs), dict[Future[Any], Job]()
     try:
@@ -80,8 +80,8 @@ def _failed(future: Future[Any]) -> bool:
 
 
 @contextmanager
-def _holding_ctrl_c() -> Iterator[None]:
-    """Deliver a Ctrl-C only at the end; a process started within never gets one."""
+def _no_ctrl_c_for_children() -> Iterator[None]:
+    """Processes that are started within never get a Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows: workers ignore it once they run
         yield
         return

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,39 @@ def test_workers_compute_in_one_thread_unless_the_user_says_otherwise(
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     workers.one_thread_each()
     assert (os.environ["OPENBLAS_NUM_THREADS"], os.environ["OMP_NUM_THREADS"]) == ("1", "3")
+
+
+def test_jobs_are_handed_out_by_and_by_and_results_come_before_failures() -> None:
+    handed: list[int] = []
+
+    def submit(job: int) -> Future[int]:
+        handed.append(job)
+        future: Future[int] = Future()
+        if job == 1:
+            future.set_exception(RuntimeError("died"))
+        else:
+            future.set_result(10 * job)
+        return future
+
+    coming = workers.as_they_end(submit, iter(range(1, 5)), waiting=2)
+    assert next(coming)[0] == 2
+    assert handed == [1, 2]
+    job, failed = next(coming)
+    assert (job, str(failed.exception())) == (1, "died")
+    assert {job: future.result() for job, future in coming} == {3: 30, 4: 40}
+    assert handed == [1, 2, 3, 4]
+
+
+def test_jobs_in_the_queue_are_dropped_where_nobody_waits_for_more() -> None:
+    futures: list[Future[None]] = []
+
+    def submit(job: int) -> Future[None]:
+        futures.append(Future())
+        if job == 0:
+            futures[0].set_result(None)
+        return futures[-1]
+
+    coming = workers.as_they_end(submit, range(9), waiting=3)
+    next(coming)
+    coming.close()
+    assert [future.cancelled() for future in futures] == [False, True, True]
