@@ -14,8 +14,9 @@ from ...data import cmnist, tea_split
 from ...reference.boltzmann.partition import marginal_visible
 from ...reference.boltzmann.rbm import RBM, mean_hidden
 from ...reference.directed.dbn_training import train_machine
-from ...reference.directed.layers import Sigmoid, law_of_means
+from ...reference.directed.layers import Sigmoid
 from ...reference.directed.mixtures import data_law, likelihoods, log_mixture
+from ...reference.directed.products import law_of_means
 from ...reference.layerwise.criteria import drawn_bound
 from ...reference.layerwise.passes import inference_means, reconstruction_step
 from ...reference.layerwise.selection import TABLE_1, Lower, draw, epochs

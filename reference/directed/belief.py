@@ -7,14 +7,14 @@ the :math:`\theta_J`, and ``net[k:]`` is itself a model, that of :math:`h^{(k)}`
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
 from ..arguments import check_count
-from ..boltzmann.partition import log_hidden_weights
-from ..boltzmann.rbm import RBM
 from ..laws import log_table
 from ..numerics import log_sum_exp
-from ..states import check_enumerable, state_blocks
+from ..states import check_enumerable
 from .layers import (
     Net,
     Table,
@@ -27,7 +27,9 @@ from .layers import (
     mean_below,
     sample_below,
     state_numbers,
+    state_values,
     states_above,
+    states_below,
 )
 from .mixtures import check_possible, likelihoods, log_mixture_of_logs, mixture_grad
 
@@ -120,16 +122,16 @@ def log_law(net: Net) -> Array:
     """
     check_net(net)
     layer = net[0]
-    xp = array_namespace(layer[-1])
-    if isinstance(layer, RBM):
-        log_weights = log_hidden_weights(RBM(xp.matrix_transpose(layer.W), layer.c, layer.b))
-        return log_weights - log_sum_exp(log_weights)
-    above = _log_law_above(net)
-    if isinstance(layer, Table):
-        blocks = iter([xp.arange(layer.logits.shape[0], dtype=xp.int64, device=layer.logits.device)])
-    else:
-        blocks = state_blocks((2,) * layer.b.shape[0], like=layer.b, rows=_ROWS)
-    return xp.concat([log_mixture_of_logs(likelihoods(layer, x), above) for x in blocks])
+    if len(net) == 1:
+        return log_conditional_table(layer)[:, 0]
+    xp, above, states = array_namespace(layer[-1]), log_law(net[1:]), states_below(layer)
+    check_enumerable("the law of x", (states,))
+    blocks = []
+    for start in range(0, states, _ROWS):
+        numbers = xp.arange(start, min(start + _ROWS, states), dtype=xp.int64, device=above.device)
+        x = state_values(layer, numbers)
+        blocks.append(log_mixture_of_logs(likelihoods(layer, x), above))
+    return xp.concat(blocks)
 
 
 def _log_law_above(net: Net) -> Array:
@@ -171,11 +173,10 @@ def sample(net: Net, *, samples: int, rng: Rng) -> tuple[Array, ...]:
     check_count("samples", samples)
     like = net[-1][-1]
     xp, stream = array_namespace(like), as_stream(rng, like=like)
-    above = xp.zeros((samples,), dtype=xp.int64, device=like.device)
-    draws: list[Array] = []
-    for layer in reversed(net):
-        draws.insert(0, sample_below(layer, above, stream=stream))
-        above = state_numbers(layer, draws[0])
+    nothing = xp.zeros((samples,), dtype=xp.int64, device=like.device)
+    draws = [sample_below(net[-1], nothing, stream=stream)]
+    for above, layer in pairwise(reversed(net)):
+        draws.insert(0, sample_below(layer, state_numbers(above, draws[0]), stream=stream))
     return tuple(draws)
 
 

@@ -18,7 +18,8 @@ from ..numerics import x_log_y
 from ..states import binary_states, check_enumerable
 from .belief import log_law
 from .dbn import DBN, check_dbn, inputs, net, upside_down
-from .layers import check_values, log_bits, log_conditional
+from .layers import check_values, log_conditional
+from .products import log_bits
 
 
 def log_prior(theta: DBN) -> Array:

@@ -31,8 +31,8 @@ from ..numerics import sigmoid
 from ..optimizers import Optimizer
 from ..training.fit import begin, fit
 from .dbn import DBN, stack
-from .layers import law_of_means
 from .mixtures import data_law
+from .products import law_of_means
 
 Train = Callable[[RBM, Array, int], RBM]
 """``train(machine, rows, level)`` returns the machine after training; levels count from 0 at the bottom."""

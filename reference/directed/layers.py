@@ -7,7 +7,7 @@ two.  A chain of layers is then differentiated as a product of matrices is.
 
 The topmost layer has one state above it: its single column is the law of the top variable.  So a ``Sigmoid``
 of shape (H, 0) is a product of Bernoulli laws, a ``Table`` of shape (S, 1) any law, an ``RBM`` the marginal
-of its visible units.
+of its visible units.  ``kinds`` says how another kind is added.
 
 Values of a variable are rows of bits under a ``Sigmoid`` or ``RBM``, integers under a ``Table``; states are
 numbered in the order of ``binary_states``.
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Stream
@@ -28,19 +28,20 @@ from ..arguments import (
     check_floating,
     check_indices,
     check_law,
-    check_probability,
     check_shape,
 )
-from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
-from ..boltzmann.likelihood import log_likelihood_grad as log_likelihood_grad_rbm
-from ..boltzmann.partition import law_of_bits, marginal_visible
-from ..boltzmann.rbm import RBM, check_rbm
+from ..boltzmann.likelihood import log_likelihood, log_likelihood_grad
+from ..boltzmann.partition import log_hidden_weights, marginal_visible, model_statistics
+from ..boltzmann.rbm import RBM, check_rbm, hidden_input
 from ..laws import log_table
 from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable, state_blocks, state_index
-from ..trees import leaves, scale
+from ..trees import difference, leaves, scale
+from .kinds import KINDS, Kind, kind_of
+from .products import half_laws, halves, log_bits, mean_errors, square
 
 _BLOCK = 2**20  # numbers per block of an enumeration
+_ROWS = 2**22  # numbers per block of a sum over states and units
 _MOST = 2**30  # numbers in a table of rows by states
 
 
@@ -60,9 +61,13 @@ class Table(NamedTuple):
     logits: Array  # (X, S)
 
 
-Layer: TypeAlias = Sigmoid | Table | RBM
+Layer: TypeAlias = tuple[Array, ...]
+"""A NamedTuple of a kind in ``KINDS``: a Sigmoid, a Table, an RBM on top, or one of the user's own."""
+
 Net: TypeAlias = tuple[Layer, ...]
 """Layers from the bottom to the top; slices of it are its parts above and below a split."""
+
+L = TypeVar("L", bound=tuple[Any, ...])
 
 
 def table_layer(A: Array) -> Table:
@@ -77,11 +82,129 @@ def table_layer(A: Array) -> Table:
     return Table(log_table(A))
 
 
-def check_layer(layer: Layer, *, name: str = "layer") -> None:
-    """Raise ValueError unless shapes chain, dtypes agree and the parameters are numbers."""
-    if isinstance(layer, RBM):
-        check_rbm(layer)
-    elif isinstance(layer, Sigmoid):
+# --- the verbs --------------------------------------------------------------------------------------------
+
+
+def log_conditional_table(layer: Layer) -> Array:
+    """Return log P(x | h) of all states.
+
+    Shapes: -> (states below, states above).   Exactness: exact to rounding.
+    Raises: ValueError where the table has too many entries.
+    """
+    check_layer(layer)
+    check_enumerable("the conditional table", kind_of(layer).states(layer))
+    return kind_of(layer).log_table(layer)
+
+
+def log_conditional(layer: Layer, x: Array) -> Array:
+    """Return log P(x | h) of these values and all h.      [AO] eq. 1
+
+    Shapes: x (n, V) bits, or (n,) integers for a ``Table`` -> (n, states above).
+    Exactness: exact to rounding.   Cost: that many numbers.
+    Raises: ValueError where x does not suit the layer, or the table has more than 2^30 entries.
+    """
+    check_layer(layer)
+    check_values(layer, x)
+    check_enumerable("the table of log P(x | h)", (x.shape[0] * states_above(layer),), limit=_MOST)
+    return kind_of(layer).log_rows(layer, x)
+
+
+def law_below(layer: Layer, law: Array) -> Array:
+    r"""Return :math:`P(x) = \sum_h P(x \mid h) P(h)` of all x.      [AO] eq. 1-3
+
+    Shapes: law (states above,) -> (states below,).   Exactness: exact to rounding; linear in ``law``.
+    Cost: states below times states above, in bounded memory for a ``Sigmoid``.
+    """
+    _check_tables(layer, law=law)
+    return kind_of(layer).law_below(layer, law)
+
+
+def mean_below(layer: Layer, f: Array) -> Array:
+    r"""Return :math:`\sum_x f(x) P(x \mid h)` of all h: the adjoint of ``law_below``.
+
+    Shapes: f (states below,) -> (states above,).   Exactness: exact to rounding.
+    """
+    _check_tables(layer, f=f)
+    return kind_of(layer).mean_below(layer, f)
+
+
+def layer_grad(layer: L, f: Array, law: Array) -> L:
+    r"""Return :math:`\partial_\theta \sum_{x,h} f(x) P_\theta(x \mid h) P(h)`, with f and P(h) held.
+
+    For :math:`f(x) = \mathbb{E}_{data}[P(x \mid data)] / P(x)` these are the gradients [AO] eq. 8 and 9.
+    Shapes: f (states below,), law (states above,) -> the layer's type.
+    Exactness: exact to rounding.
+    """
+    _check_tables(layer, f=f, law=law)
+    return kind_of(layer).gradient(layer, f, law)
+
+
+def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
+    """Return x drawn from P(x | h), row by row.
+
+    Shapes: above (n,) int64, states of h -> (n, V) bits, or (n,) int64 of a ``Table``.
+    Exactness: exact draws.
+    """
+    array_namespace(above, *layer)
+    check_layer(layer)
+    check_shape("above", above, None)
+    check_enumerable("the layer above", (states_above(layer),), limit=2**62)  # int64 indices
+    check_indices("above", above, states_above(layer))
+    return kind_of(layer).sample(layer, above, stream)
+
+
+def state_numbers(layer: Layer, x: Array) -> Array:
+    """Return the number of the state of each row, unchecked.
+
+    Shapes: (n, V) bits, or (n,) integers of a ``Table`` -> (n,) integers.   Exactness: exact.
+    """
+    return kind_of(layer).numbers(layer, x)
+
+
+def state_values(layer: Layer, numbers: Array) -> Array:
+    """Return the values of numbered states, unchecked: ``state_numbers`` undone.
+
+    Shapes: (n,) integers -> (n, V) bits, or (n,) integers of a ``Table``.   Exactness: exact.
+    """
+    return kind_of(layer).values(layer, numbers)
+
+
+def states_below(layer: Layer) -> int:
+    """Return the number of states of x."""
+    return kind_of(layer).states(layer)[0]
+
+
+def states_above(layer: Layer) -> int:
+    """Return the number of states of h."""
+    return kind_of(layer).states(layer)[1]
+
+
+# --- the kinds --------------------------------------------------------------------------------------------
+
+
+class _Bits(Kind[L]):
+    """Kinds whose x are rows of bits, as many as the field b has."""
+
+    def check_values(self, layer: Any, x: Array, *, name: str) -> None:
+        """Rows of bits, of the parameters' dtype."""
+        check_shape(name, x, None, layer.b.shape[0])
+        check_floating(name, x, like=layer.b)
+        check_binary(name, x)
+
+    def numbers(self, layer: Any, x: Array) -> Array:
+        """The first unit is the most significant."""
+        return state_index(x, (2,) * x.shape[1])
+
+    def values(self, layer: Any, numbers: Array) -> Array:
+        """``numbers`` undone."""
+        return bits_of(numbers, layer.b.shape[0], like=layer.b)
+
+
+class SigmoidKind(_Bits[Sigmoid]):
+    """Independent bits: sums over h in blocks, and over x in two halves."""
+
+    def check(self, layer: Sigmoid, *, name: str) -> None:
+        """b (V,) and W (V, H), finite."""
         array_namespace(*layer)
         check_shape(f"{name}.b", layer.b, None)
         if layer.W.ndim != 2 or layer.W.shape[0] != layer.b.shape[0]:
@@ -89,13 +212,177 @@ def check_layer(layer: Layer, *, name: str = "layer") -> None:
         for field, x in zip(layer._fields, layer, strict=True):
             check_floating(f"{name}.{field}", x, like=layer.b)
             check_finite(f"{name}.{field}", x)
-    else:
+
+    def states(self, layer: Sigmoid) -> tuple[int, int]:
+        """2^V and 2^H."""
+        return 2 ** int(layer.W.shape[0]), 2 ** int(layer.W.shape[1])
+
+    def log_table(self, layer: Sigmoid) -> Array:
+        """The rows of all x."""
+        return self.log_rows(layer, binary_states(layer.b.shape[0], like=layer.b))
+
+    def log_rows(self, layer: Sigmoid, x: Array) -> Array:
+        """Sums of log-sigmoids of signed logits."""
+        h = binary_states(layer.W.shape[1], like=layer.b)
+        return log_bits(x, h @ layer.W.T + layer.b)
+
+    def factors(self, layer: Sigmoid, x: Array) -> tuple[Array, Array, Array]:
+        r"""The logits are linear in h: :math:`x^\top W h` is a sum over the halves of h, the rest a norm."""
+        units = layer.W.shape[1]
+        if units == 0:
+            return super().factors(layer, x)
+        xp = array_namespace(x)
+        log_norm = log_hidden_weights(RBM(layer.W, layer.b, xp.zeros_like(layer.W[0, :])))
+        g, h = (binary_states(n, like=layer.b) for n in halves(units))
+        first = layer.W[:, : g.shape[1]] @ xp.matrix_transpose(g)
+        second = layer.W[:, g.shape[1] :] @ xp.matrix_transpose(h)
+        # About the mean of the rows the two tables range less than about the origin.
+        centre = xp.mean(x, axis=0)
+        r = (centre @ first + centre @ layer.b)[:, None] + centre @ second
+        r = r - xp.reshape(log_norm, (g.shape[0], -1))
+        return (x - centre) @ first + ((x - centre) @ layer.b)[:, None], (x - centre) @ second, r
+
+    def pullback(self, layer: Sigmoid, F: Array) -> Sigmoid:
+        r""":math:`\sum_{xh} F_{xh} (x - \sigma(b + W h))` for b, times h for W."""
+        xp = array_namespace(F)
+        x, h = (binary_states(n, like=layer.b) for n in layer.W.shape)
+        error = x.T @ F - sigmoid(layer.W @ h.T + layer.b[:, None]) * xp.sum(F, axis=0)
+        return Sigmoid(error @ h, xp.sum(error, axis=1))
+
+    def law_below(self, layer: Sigmoid, law: Array) -> Array:
+        """A matrix product of the laws of the two halves of x."""
+        total = 0.0
+        for at, _, _, first, second in self._blocks(layer):
+            total = total + (first * law[at]) @ second.T
+        return array_namespace(law).reshape(total, (-1,))
+
+    def mean_below(self, layer: Sigmoid, f: Array) -> Array:
+        """The same, transposed."""
+        xp, f = array_namespace(f), square(f, layer.b.shape[0])
+        return xp.concat([xp.sum(a * (f @ b), axis=0) for _, _, _, a, b in self._blocks(layer)])
+
+    def gradient(self, layer: Sigmoid, f: Array, law: Array) -> Sigmoid:
+        """Errors x - P(x = 1 | h), averaged over f(x) P(x | h) law(h)."""
+        xp = array_namespace(f)
+        f, W, b = square(f, layer.b.shape[0]), xp.zeros_like(layer.W), xp.zeros_like(layer.b)
+        for at, h, on, first, second in self._blocks(layer):
+            error = mean_errors(f, on, first, second) * law[at]
+            W, b = W + error @ h, b + xp.sum(error, axis=1)
+        return Sigmoid(W, b)
+
+    def rows_gradient(
+        self, layer: Sigmoid, x: Array, weights: Array, posterior: tuple[Array, Array], mass: Array
+    ) -> Sigmoid:
+        """The data's correlations with the mean h of each half, minus those of the means."""
+        xp, (first, second) = array_namespace(x), posterior
+        g, h = (binary_states(n, like=x) for n in halves(layer.W.shape[1]))
+        W = (x * weights[:, None]).T @ xp.concat([first @ g, second @ h], axis=1)
+        b, start = weights @ x, 0
+        for states in state_blocks((2,) * layer.W.shape[1], like=x, rows=max(1, _ROWS // x.shape[1])):
+            mean = sigmoid(states @ layer.W.T + layer.b) * mass[start : start + states.shape[0], None]
+            W, b = W - mean.T @ states, b - xp.sum(mean, axis=0)
+            start += states.shape[0]
+        return Sigmoid(W, b)
+
+    def sample(self, layer: Sigmoid, above: Array, stream: Stream) -> Array:
+        """Each bit from its own mean."""
+        h = bits_of(above, layer.W.shape[1], like=layer.b)
+        return stream.bernoulli(sigmoid(h @ layer.W.T + layer.b))
+
+    def _blocks(self, layer: Sigmoid) -> Iterator[tuple[slice, Array, Array, Array, Array]]:
+        """Yield, for blocks of h: where, the states, means of x (V, m), and laws of the two halves of x."""
+        units, start = layer.b.shape[0], 0
+        rows = max(1, _BLOCK // 2 ** halves(units)[0])
+        for h in state_blocks((2,) * layer.W.shape[1], like=layer.b, rows=rows):
+            inputs = layer.W @ h.T + layer.b[:, None]
+            at, on = slice(start, start + h.shape[0]), sigmoid(inputs)
+            yield at, h, on, *half_laws(sigmoid(-inputs), on)
+            start = at.stop
+
+
+class TableKind(Kind[Table]):
+    """The definition itself: softmax of each column."""
+
+    def check(self, layer: Table, *, name: str) -> None:
+        """Every column has a finite largest entry."""
         xp = array_namespace(layer.logits)
         check_shape(f"{name}.logits", layer.logits, None, None)
         check_floating(f"{name}.logits", layer.logits)
         top = xp.max(layer.logits, axis=0)
         if not bool(xp.all(xp.isfinite(top))):
             raise ValueError(f"{name}.logits must have a finite largest entry in every column, and no NaN")
+
+    def states(self, layer: Table) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(layer.logits.shape[0]), int(layer.logits.shape[1])
+
+    def log_table(self, layer: Table) -> Array:
+        """The logits, normalised."""
+        return layer.logits - log_sum_exp(layer.logits, axis=0)
+
+    def pullback(self, layer: Table, F: Array) -> Table:
+        r""":math:`F_{xh} - P(x \mid h) \sum_{x'} F_{x'h}`."""
+        xp = array_namespace(F)
+        return Table(F - xp.exp(self.log_table(layer)) * xp.sum(F, axis=0))
+
+
+class MachineKind(_Bits[RBM]):
+    """The marginal of the visible units of a machine: one state above."""
+
+    def check(self, layer: RBM, *, name: str) -> None:
+        """As machines are checked everywhere."""
+        check_rbm(layer)
+
+    def states(self, layer: RBM) -> tuple[int, int]:
+        """2^V and one."""
+        return 2 ** int(layer.b.shape[0]), 1
+
+    def log_table(self, layer: RBM) -> Array:
+        """Minus free energies, normalised."""
+        log_weights = log_hidden_weights(RBM(layer.W.T, layer.c, layer.b))
+        return (log_weights - log_sum_exp(log_weights))[:, None]
+
+    def log_rows(self, layer: RBM, x: Array) -> Array:
+        """Of the rows alone: the partition function sums over the smaller layer."""
+        return log_likelihood(layer, x)[:, None]
+
+    def pullback(self, layer: RBM, F: Array) -> RBM:
+        """Statistics of all states, of weights F, minus as many of the model's."""
+        v, F = binary_states(layer.b.shape[0], like=layer.b), F[:, 0]
+        h = sigmoid(hidden_input(layer, v)) * F[:, None]
+        data = RBM(v.T @ h, F @ v, array_namespace(F).sum(h, axis=0))
+        return difference(data, scale(array_namespace(F).sum(F), model_statistics(layer)))
+
+    def law_below(self, layer: RBM, law: Array) -> Array:
+        """The marginal, times the mass of the one state above."""
+        return marginal_visible(layer) * law
+
+    def rows_gradient(
+        self, layer: RBM, x: Array, weights: Array, posterior: tuple[Array, Array], mass: Array
+    ) -> RBM:
+        """The gradient of the mean log-likelihood: there is one h."""
+        return log_likelihood_grad(layer, x, weights=weights)
+
+
+KINDS[Sigmoid], KINDS[Table], KINDS[RBM] = SigmoidKind(), TableKind(), MachineKind()
+
+
+def bits_of(states: Array, units: int, *, like: Array) -> Array:
+    """Return the bits of numbered states, unchecked, in the dtype of ``like``: ``state_index`` undone.
+
+    Shapes: (n,) integers -> (n, units).   Exactness: exact.
+    """
+    xp = array_namespace(states, like)
+    place = xp.asarray([2**k for k in reversed(range(units))], dtype=states.dtype, device=like.device)
+    return xp.astype((states[:, None] // place) % 2, like.dtype)
+
+
+# --- what layers must be ----------------------------------------------------------------------------------
+
+
+def check_layer(layer: Layer, *, name: str = "layer") -> None:
+    """Raise ValueError unless shapes chain, dtypes agree and the parameters are numbers."""
+    kind_of(layer).check(layer, name=name)
 
 
 def check_net(net: Net) -> None:
@@ -120,204 +407,10 @@ def check_chain(net: Net) -> None:
             )
 
 
-def states_below(layer: Layer) -> int:
-    """Return the number of states of x."""
-    return int(layer.logits.shape[0]) if isinstance(layer, Table) else 2 ** int(layer.b.shape[0])
-
-
-def states_above(layer: Layer) -> int:
-    """Return the number of states of h."""
-    if isinstance(layer, RBM):
-        return 1
-    return int(layer.logits.shape[1]) if isinstance(layer, Table) else 2 ** int(layer.W.shape[1])
-
-
-def log_conditional_table(layer: Layer) -> Array:
-    """Return log P(x | h) of all states.
-
-    Shapes: -> (states below, states above).   Exactness: exact to rounding.
-    Raises: ValueError where the table has too many entries.
-    """
-    xp = array_namespace(*layer)
-    check_layer(layer)
-    check_enumerable("the conditional table", (states_below(layer), states_above(layer)))
-    if isinstance(layer, Table):
-        return layer.logits - log_sum_exp(layer.logits, axis=0)
-    if isinstance(layer, RBM):
-        return log_table(marginal_visible(layer))[:, None]
-    x, h = (binary_states(n, like=layer.b) for n in layer.W.shape)
-    return log_bits(x, h @ xp.matrix_transpose(layer.W) + layer.b)
-
-
-def log_conditional(layer: Layer, x: Array) -> Array:
-    """Return log P(x | h) of these values and all h.      [AO] eq. 1
-
-    Shapes: x (n, V) bits, or (n,) integers for a ``Table`` -> (n, states above).
-    Exactness: exact to rounding.   Cost: that many numbers.
-    Raises: ValueError where x does not suit the layer, or the table has more than 2^30 entries.
-    """
-    xp = array_namespace(x, *layer)
-    check_layer(layer)
-    check_values(layer, x)
-    check_enumerable("the table of log P(x | h)", (x.shape[0] * states_above(layer),), limit=_MOST)
-    if isinstance(layer, Table):
-        return xp.take(layer.logits - log_sum_exp(layer.logits, axis=0), x, axis=0)
-    if isinstance(layer, RBM):
-        return log_likelihood_rbm(layer, x)[:, None]
-    h = binary_states(layer.W.shape[1], like=layer.b)
-    return log_bits(x, h @ xp.matrix_transpose(layer.W) + layer.b)
-
-
-def log_bits(x: Array, logits: Array) -> Array:
-    r"""Return :math:`\sum_i \log P(x_i)` of each row of bits under each row of logits.
-
-    Shapes: x (n, V), logits (m, V) -> (n, m).   Exactness: exact to rounding.
-    """
-    xp = array_namespace(x, logits)
-    check_array("logits", logits, None, None)
-    check_array("x", x, None, logits.shape[1], like=logits)
-    # log sigmoid(l) = -log(1 + e^-l), and log sigmoid(-l) = log sigmoid(l) - l.
-    on = xp.minimum(logits, xp.zeros_like(logits)) - xp.log1p(xp.exp(-xp.abs(logits)))
-    return x @ xp.matrix_transpose(logits) + xp.sum(on - logits, axis=1)
-
-
 def check_values(layer: Layer, x: Array, *, name: str = "x") -> None:
     """Raise ValueError unless ``x`` holds rows of bits, or integers in range for a ``Table``."""
     array_namespace(x, *layer)
-    if not isinstance(layer, Table):
-        check_shape(name, x, None, layer.b.shape[0])
-        check_floating(name, x, like=layer.b)
-        check_binary(name, x)
-        return
-    check_shape(name, x, None)
-    check_indices(name, x, layer.logits.shape[0])
-
-
-def law_below(layer: Layer, law: Array) -> Array:
-    r"""Return :math:`P(x) = \sum_h P(x \mid h) P(h)` of all x.      [AO] eq. 1-3
-
-    Given its bits above, a ``Sigmoid`` layer's states are products of two halves' states, so the sum over h
-    is a matrix product of two narrow tables, and no table of all pairs is made.
-    Shapes: law (states above,) -> (states below,).   Exactness: exact to rounding; linear in ``law``.
-    Cost: states below times states above, in bounded memory.
-    """
-    xp = array_namespace(law, *layer)
-    _check_tables(layer, law=law)
-    if isinstance(layer, RBM):
-        return marginal_visible(layer) * law[0]
-    if isinstance(layer, Table):
-        return xp.exp(log_conditional_table(layer)) @ law
-    total = 0.0
-    for at, _, _, first, second in _blocks(layer):
-        total = total + (first * law[at]) @ xp.matrix_transpose(second)
-    return xp.reshape(total, (-1,))
-
-
-def law_of_means(means: Array, weights: Array) -> Array:
-    r"""Return :math:`\sum_n w_n \prod_j m_{nj}^{h_j} (1 - m_{nj})^{1 - h_j}` of all h: a mixture of products.
-
-    [AO] eq. 11 for a factorised inference q(h | x), eq. 26 for that of an RBM.
-    Shapes: means (n, H), weights (n,) -> (2^H,).   Exactness: exact to rounding.
-    """
-    xp = array_namespace(means, weights)
-    check_shape("means", means, None, None)
-    check_array("weights", weights, means.shape[0], like=means)
-    check_probability("means", means)
-    check_enumerable("the hidden layer", (2,) * means.shape[1])
-    on = xp.matrix_transpose(means)
-    first, second = _half_laws(1 - on, on)
-    return xp.reshape((first * weights) @ xp.matrix_transpose(second), (-1,))
-
-
-def logit_grad(logits: Array, f: Array) -> Array:
-    r"""Return the gradient of :math:`\sum_h f(h) \prod_j q(h_j)` by the logits of q, row by row.
-
-    It is :math:`\mathbb{E}_q[f(h) (h_j - q(h_j = 1))]`.
-    Shapes: logits (n, H), f (2^H,) -> (n, H).   Exactness: exact to rounding.
-    """
-    xp = array_namespace(logits, f)
-    check_array("logits", logits, None, None)
-    check_enumerable("the hidden layer", (2,) * logits.shape[1])
-    check_array("f", f, 2 ** logits.shape[1], like=logits)
-    x = xp.matrix_transpose(logits)
-    on = sigmoid(x)
-    return xp.matrix_transpose(_errors(_square(f, x.shape[0]), on, *_half_laws(sigmoid(-x), on)))
-
-
-def mean_below(layer: Layer, f: Array) -> Array:
-    r"""Return :math:`\sum_x f(x) P(x \mid h)` of all h: the adjoint of ``law_below``.
-
-    Shapes: f (states below,) -> (states above,).   Exactness: exact to rounding.
-    """
-    xp = array_namespace(f, *layer)
-    _check_tables(layer, f=f)
-    if isinstance(layer, RBM):
-        return xp.sum(f * marginal_visible(layer))[None]
-    if isinstance(layer, Table):
-        return f @ xp.exp(log_conditional_table(layer))
-    f = _square(f, layer.b.shape[0])
-    return xp.concat([xp.sum(first * (f @ second), axis=0) for _, _, _, first, second in _blocks(layer)])
-
-
-def layer_grad(layer: Layer, f: Array, law: Array) -> Layer:
-    r"""Return :math:`\partial_\theta \sum_{x,h} f(x) P_\theta(x \mid h) P(h)`, with f and P(h) held.
-
-    For :math:`f(x) = \mathbb{E}_{data}[P(x \mid data)] / P(x)` these are the gradients [AO] eq. 8 and 9.
-    Shapes: f (states below,), none negative, law (states above,) -> the layer's type.
-    Exactness: exact to rounding.
-    """
-    xp = array_namespace(f, law, *layer)
-    _check_tables(layer, f=f, law=law)
-    if isinstance(layer, RBM):
-        target = f * marginal_visible(layer) * law
-        total, states = xp.sum(target), binary_states(layer.b.shape[0], like=layer.b)
-        return scale(total, log_likelihood_grad_rbm(layer, states, weights=target / total))
-    if isinstance(layer, Table):
-        A = xp.exp(log_conditional_table(layer))
-        return Table(A * (f[:, None] - f @ A) * law)
-    f, W, b = _square(f, layer.b.shape[0]), xp.zeros_like(layer.W), xp.zeros_like(layer.b)
-    for at, h, on, first, second in _blocks(layer):
-        error = _errors(f, on, first, second) * law[at]
-        W, b = W + error @ h, b + xp.sum(error, axis=1)
-    return Sigmoid(W, b)
-
-
-def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
-    """Return x drawn from P(x | h), row by row.
-
-    Shapes: above (n,) int64, states of h -> (n, V) bits, or (n,) int64 of a ``Table``.
-    Exactness: exact draws.
-    """
-    xp = array_namespace(above, *layer)
-    check_layer(layer)
-    check_shape("above", above, None)
-    check_enumerable("the layer above", (states_above(layer),), limit=2**62)  # int64 indices
-    check_indices("above", above, states_above(layer))
-    if isinstance(layer, Table):
-        return stream.categorical(xp.take(xp.matrix_transpose(layer.logits), above, axis=0))
-    if isinstance(layer, RBM):
-        logits = xp.broadcast_to(log_table(marginal_visible(layer)), (above.shape[0], states_below(layer)))
-        return bits_of(stream.categorical(logits), layer.b.shape[0], like=layer.b)
-    h = bits_of(above, layer.W.shape[1], like=layer.b)
-    return stream.bernoulli(sigmoid(h @ xp.matrix_transpose(layer.W) + layer.b))
-
-
-def state_numbers(layer: Layer, x: Array) -> Array:
-    """Return the number of the state of each row, unchecked.
-
-    Shapes: (n, V) bits, or (n,) integers of a ``Table`` -> (n,) integers.   Exactness: exact.
-    """
-    return x if isinstance(layer, Table) else state_index(x, (2,) * x.shape[1])
-
-
-def bits_of(states: Array, units: int, *, like: Array) -> Array:
-    """Return the bits of numbered states, unchecked, in the dtype of ``like``: ``state_index`` undone.
-
-    Shapes: (n,) integers -> (n, units).   Exactness: exact.
-    """
-    xp = array_namespace(states, like)
-    place = xp.asarray([2**k for k in reversed(range(units))], dtype=states.dtype, device=like.device)
-    return xp.astype((states[:, None] // place) % 2, like.dtype)
+    kind_of(layer).check_values(layer, x, name=name)
 
 
 def _check_tables(layer: Layer, *, f: Array | None = None, law: Array | None = None) -> None:
@@ -328,37 +421,3 @@ def _check_tables(layer: Layer, *, f: Array | None = None, law: Array | None = N
         check_array("f", f, states_below(layer), like=layer[-1])
     if law is not None:
         check_array("law", law, states_above(layer), like=layer[-1])
-
-
-def _blocks(layer: Sigmoid) -> Iterator[tuple[slice, Array, Array, Array, Array]]:
-    """Yield, for blocks of h: where, the states, the means of x (V, m), and the laws of x's two halves."""
-    xp = array_namespace(*layer)
-    units, start = layer.b.shape[0], 0
-    rows = max(1, _BLOCK // 2 ** _halves(units)[0])
-    for h in state_blocks((2,) * layer.W.shape[1], like=layer.b, rows=rows):
-        inputs = layer.W @ xp.matrix_transpose(h) + layer.b[:, None]
-        at, on = slice(start, start + h.shape[0]), sigmoid(inputs)
-        yield at, h, on, *_half_laws(sigmoid(-inputs), on)
-        start = at.stop
-
-
-def _half_laws(off: Array, on: Array) -> tuple[Array, Array]:
-    """Return the laws of the first and the second half of the units: (2^K, m) of (units, m)."""
-    half = _halves(on.shape[0])[0]
-    return law_of_bits(off[:half, :], on[:half, :]), law_of_bits(off[half:, :], on[half:, :])
-
-
-def _errors(f: Array, on: Array, first: Array, second: Array) -> Array:
-    r"""Return :math:`\sum_x f(x) P(x) (x_i - P(x_i = 1))` of m product laws, (units, m)."""
-    xp = array_namespace(f, on)
-    of_first, of_second = first * (f @ second), second * (xp.matrix_transpose(f) @ first)
-    bits = [xp.matrix_transpose(binary_states(n, like=on)) for n in _halves(on.shape[0])]
-    return xp.concat([bits[0] @ of_first, bits[1] @ of_second], axis=0) - on * xp.sum(of_first, axis=0)
-
-
-def _halves(units: int) -> tuple[int, int]:
-    return units - units // 2, units // 2
-
-
-def _square(f: Array, units: int) -> Array:
-    return array_namespace(f).reshape(f, tuple(2**n for n in _halves(units)))

@@ -27,21 +27,11 @@ from ..arguments import (
     check_not_negative,
     check_shape,
 )
-from ..boltzmann.likelihood import log_likelihood_grad
-from ..boltzmann.partition import log_hidden_weights
-from ..boltzmann.rbm import RBM
 from ..laws import log_table
-from ..numerics import log_sum_exp, sigmoid
-from ..states import binary_states, state_blocks
-from .layers import (
-    Layer,
-    Sigmoid,
-    Table,
-    check_layer,
-    check_values,
-    log_conditional,
-    log_conditional_table,
-)
+from ..numerics import log_sum_exp
+from ..states import check_enumerable
+from .kinds import kind_of
+from .layers import L, Layer, check_layer, check_values, states_above
 
 _BLOCK = 2**22  # numbers per block of the sums in logarithms
 _SPARE = 20.0  # exponents are cut so far below overflow that sums of them do not overflow either
@@ -73,24 +63,10 @@ def likelihoods(layer: Layer, x: Array) -> Likelihoods:
     Cost: n 2^(H/2 + 1) + 2^H numbers for a ``Sigmoid`` of H units above, else n times the states above.
     Raises: ValueError where x does not suit the layer, or there are too many states to enumerate.
     """
-    xp = array_namespace(x, *layer)
     check_layer(layer)
     check_values(layer, x)
-    if not isinstance(layer, Sigmoid) or layer.W.shape[1] == 0:
-        return likelihoods_of_table(log_conditional(layer, x))
-    units = layer.W.shape[1]
-    log_norm = log_hidden_weights(RBM(layer.W, layer.b, xp.zeros_like(layer.W[0, :])))
-    g, h = (binary_states(n, like=layer.b) for n in _halves(units))
-    first = layer.W[:, : g.shape[1]] @ xp.matrix_transpose(g)
-    second = layer.W[:, g.shape[1] :] @ xp.matrix_transpose(h)
-    # About the mean of the rows the two tables range less than about the origin.
-    centre = xp.mean(x, axis=0)
-    r = (
-        (centre @ first + centre @ layer.b)[:, None]
-        + centre @ second
-        - xp.reshape(log_norm, (g.shape[0], -1))
-    )
-    return _scaled((x - centre) @ first + ((x - centre) @ layer.b)[:, None], (x - centre) @ second, r)
+    check_enumerable("the layer above", (states_above(layer),))
+    return _scaled(*kind_of(layer).factors(layer, x))
 
 
 def likelihoods_of_table(log_p: Array) -> Likelihoods:
@@ -207,7 +183,7 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     return xp.reshape(g, (-1,))
 
 
-def mixture_grad(layer: Layer, x: Array, Q: Array, *, weights: Array | None = None) -> tuple[Layer, Array]:
+def mixture_grad(layer: L, x: Array, Q: Array, *, weights: Array | None = None) -> tuple[L, Array]:
     r"""Return the gradients of :math:`\mathbb{E}_{x \sim P_D} \log\sum_h P_\theta(x \mid h) Q(h)` by both.
 
     By a parameter of the layer it is :math:`\mathbb{E}_{x \sim P_D} \sum_h Q(h \mid x)\, \partial_\theta \log
@@ -216,28 +192,13 @@ def mixture_grad(layer: Layer, x: Array, Q: Array, *, weights: Array | None = No
     -> like ``layer``, (states above,).   Exactness: exact to rounding.
     Raises: ValueError where a row of positive weight has probability zero.
     """
-    xp = array_namespace(x, Q, *layer)
+    array_namespace(x, Q, *layer)
     p = likelihoods(layer, x)
     weights = data_law(x.shape[0], weights, like=Q)
     log_p = log_mixture(p, Q)
     check_possible(log_p, weights)
     g = mean_ratio(p, log_p, weights)
-    if isinstance(layer, RBM):
-        return log_likelihood_grad(layer, x, weights=weights), g
-    first, second = half_posteriors(p, Q)
-    if isinstance(layer, Table):
-        states = xp.arange(layer.logits.shape[0], dtype=x.dtype, device=x.device)
-        seen = xp.astype(states[:, None] == x, Q.dtype) * weights
-        return Table(seen @ first - xp.exp(log_conditional_table(layer)) * (Q * g)), g
-    h, h_ = (binary_states(n, like=Q) for n in _halves(layer.W.shape[1]))
-    W = xp.matrix_transpose(x * weights[:, None]) @ xp.concat([first @ h, second @ h_], axis=1)
-    b, start = weights @ x, 0
-    for states in state_blocks((2,) * layer.W.shape[1], like=Q, rows=max(1, _BLOCK // x.shape[1])):
-        mass = (Q * g)[start : start + states.shape[0], None]
-        mean = mass * sigmoid(states @ xp.matrix_transpose(layer.W) + layer.b)
-        W, b = W - xp.matrix_transpose(mean) @ states, b - xp.sum(mean, axis=0)
-        start += states.shape[0]
-    return Sigmoid(W, b), g
+    return kind_of(layer).rows_gradient(layer, x, weights, half_posteriors(p, Q), Q * g), g
 
 
 def data_law(rows: int, weights: Array | None, *, like: Array) -> Array:
@@ -260,10 +221,6 @@ def check_possible(log_p: Array, weights: Array | None = None) -> None:
     if bool(xp.any(bad)):
         row = int(xp.argmax(xp.astype(bad, xp.int8)))
         raise ValueError(f"x must be possible: row {row} has probability zero under the model")
-
-
-def _halves(units: int) -> tuple[int, int]:
-    return units - units // 2, units // 2
 
 
 def _log_law(p: Likelihoods, Q: Array) -> Array:

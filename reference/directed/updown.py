@@ -29,7 +29,8 @@ from ..numerics import sigmoid
 from ..states import binary_states
 from ..trees import difference
 from .dbn import DBN, check_dbn, inputs, net, pass_up
-from .layers import Sigmoid, check_layer, check_values, log_bits
+from .layers import Sigmoid, check_layer, check_values
+from .products import log_bits
 
 
 class UpDownInfo(NamedTuple):

@@ -14,16 +14,9 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ..arguments import check_binary, check_choice, check_floating, check_law, check_shape
-from ..directed.layers import (
-    Layer,
-    Sigmoid,
-    check_layer,
-    check_values,
-    law_of_means,
-    log_bits,
-    logit_grad,
-)
+from ..directed.layers import Layer, Sigmoid, check_layer, check_values
 from ..directed.mixtures import Likelihoods, data_law, mixture_grad
+from ..directed.products import law_of_means, log_bits, logit_grad
 from ..laws import expectation, kl, log_table
 from ..numerics import log_sum_exp, sigmoid
 from .incorporation import Marginal, log_likelihood

@@ -20,8 +20,9 @@ from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_choice, check_probability
 from ..boltzmann.rbm import RBM
-from ..directed.layers import log_bits, log_conditional, log_conditional_table
+from ..directed.layers import log_conditional, log_conditional_table
 from ..directed.mixtures import data_law
+from ..directed.products import log_bits
 from ..networks.layers import Dense, Layer
 from ..networks.nets import forward, mlp, pullback
 from ..numerics import log_sum_exp, sigmoid, softplus, x_log_y

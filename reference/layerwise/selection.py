@@ -15,8 +15,9 @@ from ...backends.streams import Rng, Stream, as_stream
 from ..arguments import check_array, check_choice, check_count, check_floating, check_not_nan, check_shape
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.rbm import RBM
-from ..directed.layers import Sigmoid, law_of_means
+from ..directed.layers import Sigmoid
 from ..directed.mixtures import data_law, likelihoods, log_mixture
+from ..directed.products import law_of_means
 
 _BITS = 53  # fair coins of a uniform number
 

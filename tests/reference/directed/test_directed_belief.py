@@ -21,13 +21,13 @@ from exactgen.reference.directed.belief import (
 from exactgen.reference.directed.layers import (
     Sigmoid,
     Table,
-    law_of_means,
     log_conditional_table,
     state_numbers,
     states_above,
     states_below,
     table_layer,
 )
+from exactgen.reference.directed.products import law_of_means
 from exactgen.reference.trees import leaves, rebuild
 
 RNG = np.random.default_rng(5)

@@ -5,7 +5,7 @@ from math import exp, fsum, inf, log, log1p
 import numpy as np
 import pytest
 from exactgen.backends.arrays import to_numpy
-from exactgen.reference.directed.layers import Sigmoid, Table, logit_grad, mean_below
+from exactgen.reference.directed.layers import Sigmoid, Table, mean_below
 from exactgen.reference.directed.mixtures import (
     columns,
     half_posteriors,
@@ -15,6 +15,7 @@ from exactgen.reference.directed.mixtures import (
     mean_ratio,
     mixture_grad,
 )
+from exactgen.reference.directed.products import logit_grad
 
 RNG = np.random.default_rng(11)
 V, H = 7, 3

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from exactgen.reference.boltzmann.rbm import RBM
-from exactgen.reference.directed import belief, dbn, dbn_bound, dbn_training, layers, mixtures, updown
+from exactgen.reference.directed import (
+    belief,
+    dbn,
+    dbn_bound,
+    dbn_training,
+    layers,
+    mixtures,
+    products,
+    updown,
+)
 from exactgen.reference.directed.layers import Sigmoid
 from exactgen.reference.layerwise import criteria, marginal, passes, selection, stacks
 from exactgen.reference.networks.layers import Dense
@@ -42,8 +51,8 @@ CALLS: dict[str, Callable[[int], Any]] = {
     "mean_below": lambda H: layers.mean_below(layer(V, H), np.zeros(2**V)),
     "mean_below, large below": lambda H: layers.mean_below(layer(H, 2), SHORT),
     "layer_grad": lambda H: layers.layer_grad(layer(V, H), np.zeros(2**V), SHORT),
-    "law_of_means": lambda H: layers.law_of_means(np.full((N, H), 0.5), np.full(N, 1 / N)),
-    "logit_grad": lambda H: layers.logit_grad(np.zeros((N, H)), SHORT),
+    "law_of_means": lambda H: products.law_of_means(np.full((N, H), 0.5), np.full(N, 1 / N)),
+    "logit_grad": lambda H: products.logit_grad(np.zeros((N, H)), SHORT),
     "likelihoods": lambda H: mixtures.likelihoods(layer(V, H), X),
     "state_law": lambda H: belief.state_law(net(H)),
     "joint_law": lambda H: belief.joint_law(net(H)),

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from exactgen.backends.arrays import array_namespace, to_numpy
 from exactgen.backends.enumerating import expect
-from exactgen.reference.directed.layers import Sigmoid, Table, log_bits
+from exactgen.reference.directed.layers import Sigmoid, Table
 from exactgen.reference.directed.mixtures import columns, likelihoods, likelihoods_of_table
+from exactgen.reference.directed.products import log_bits
 from exactgen.reference.laws import draw
 from exactgen.reference.layerwise import criteria
 from exactgen.reference.layerwise.criteria import (

@@ -13,7 +13,7 @@ from exactgen.backends.streams import HostStream
 from exactgen.reference.boltzmann.gibbs import gibbs_kernel
 from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief
-from exactgen.reference.directed.layers import law_of_means
+from exactgen.reference.directed.products import law_of_means
 from exactgen.reference.layerwise import passes, stacks
 from exactgen.reference.layerwise.stacks import AutoEncoder
 from exactgen.reference.networks.layers import Dense

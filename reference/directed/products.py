@@ -1,0 +1,87 @@
+r"""Laws of independent bits: :math:`\prod_i p_i^{x_i} (1 - p_i)^{1 - x_i}`, many at a time, over all states.
+
+The states of the units are products of two halves' states, so a sum over them is a matrix product of two
+narrow tables, and no table of all states of many laws is made.
+"""
+
+from __future__ import annotations
+
+from ...backends.arrays import Array, array_namespace
+from ..arguments import check_array, check_probability, check_shape
+from ..boltzmann.partition import law_of_bits
+from ..numerics import sigmoid
+from ..states import binary_states, check_enumerable
+
+
+def log_bits(x: Array, logits: Array) -> Array:
+    r"""Return :math:`\sum_i \log P(x_i)` of each row of bits under each row of logits.
+
+    Shapes: x (n, V), logits (m, V) -> (n, m).   Exactness: exact to rounding.
+    """
+    xp = array_namespace(x, logits)
+    check_array("logits", logits, None, None)
+    check_array("x", x, None, logits.shape[1], like=logits)
+    # log sigmoid(l) = -log(1 + e^-l), and log sigmoid(-l) = log sigmoid(l) - l.
+    on = xp.minimum(logits, xp.zeros_like(logits)) - xp.log1p(xp.exp(-xp.abs(logits)))
+    return x @ xp.matrix_transpose(logits) + xp.sum(on - logits, axis=1)
+
+
+def law_of_means(means: Array, weights: Array) -> Array:
+    r"""Return :math:`\sum_n w_n \prod_j m_{nj}^{h_j} (1 - m_{nj})^{1 - h_j}` of all h: a mixture of products.
+
+    [AO] eq. 11 for a factorised inference q(h | x), eq. 26 for that of an RBM.
+    Shapes: means (n, H), weights (n,) -> (2^H,).   Exactness: exact to rounding.
+    """
+    xp = array_namespace(means, weights)
+    check_shape("means", means, None, None)
+    check_array("weights", weights, means.shape[0], like=means)
+    check_probability("means", means)
+    check_enumerable("the hidden layer", (2,) * means.shape[1])
+    on = xp.matrix_transpose(means)
+    first, second = half_laws(1 - on, on)
+    return xp.reshape((first * weights) @ xp.matrix_transpose(second), (-1,))
+
+
+def logit_grad(logits: Array, f: Array) -> Array:
+    r"""Return the gradient of :math:`\sum_h f(h) \prod_j q(h_j)` by the logits of q, row by row.
+
+    It is :math:`\mathbb{E}_q[f(h) (h_j - q(h_j = 1))]`.
+    Shapes: logits (n, H), f (2^H,) -> (n, H).   Exactness: exact to rounding.
+    """
+    xp = array_namespace(logits, f)
+    check_array("logits", logits, None, None)
+    check_enumerable("the hidden layer", (2,) * logits.shape[1])
+    check_array("f", f, 2 ** logits.shape[1], like=logits)
+    x = xp.matrix_transpose(logits)
+    on = sigmoid(x)
+    return xp.matrix_transpose(mean_errors(square(f, x.shape[0]), on, *half_laws(sigmoid(-x), on)))
+
+
+def half_laws(off: Array, on: Array) -> tuple[Array, Array]:
+    """Return the laws of the first and the second half of the units, unchecked.
+
+    Shapes: off, on (units, m) -> (2^K, m), (2^K', m).   Exactness: exact to rounding.
+    """
+    half = halves(on.shape[0])[0]
+    return law_of_bits(off[:half, :], on[:half, :]), law_of_bits(off[half:, :], on[half:, :])
+
+
+def mean_errors(f: Array, on: Array, first: Array, second: Array) -> Array:
+    r"""Return :math:`\sum_x f(x) P(x) (x_i - P(x_i = 1))` of m product laws, unchecked.
+
+    Shapes: f as ``square`` gives it, on (units, m), first and second from ``half_laws`` -> (units, m).
+    """
+    xp = array_namespace(f, on)
+    of_first, of_second = first * (f @ second), second * (xp.matrix_transpose(f) @ first)
+    bits = [xp.matrix_transpose(binary_states(n, like=on)) for n in halves(on.shape[0])]
+    return xp.concat([bits[0] @ of_first, bits[1] @ of_second], axis=0) - on * xp.sum(of_first, axis=0)
+
+
+def halves(units: int) -> tuple[int, int]:
+    """Return how many units the first and the second half have."""
+    return units - units // 2, units // 2
+
+
+def square(f: Array, units: int) -> Array:
+    """Return f (2^units,) as a table of the states of the two halves, unchecked."""
+    return array_namespace(f).reshape(f, tuple(2**n for n in halves(units)))
