@@ -103,6 +103,7 @@ def log_conditional(layer: Layer, x: Array) -> Array:
     Exactness: exact to rounding.   Cost: that many numbers.
     Raises: ValueError where x does not suit the layer, or the table has more than 2^30 entries.
     """
+    array_namespace(x, *layer)
     check_layer(layer)
     check_values(layer, x)
     check_enumerable("the table of log P(x | h)", (x.shape[0] * states_above(layer),), limit=_MOST)
@@ -115,6 +116,7 @@ def law_below(layer: Layer, law: Array) -> Array:
     Shapes: law (states above,) -> (states below,).   Exactness: exact to rounding; linear in ``law``.
     Cost: states below times states above, in bounded memory for a ``Sigmoid``.
     """
+    array_namespace(law, *layer)
     _check_tables(layer, law=law)
     return kind_of(layer).law_below(layer, law)
 
@@ -124,6 +126,7 @@ def mean_below(layer: Layer, f: Array) -> Array:
 
     Shapes: f (states below,) -> (states above,).   Exactness: exact to rounding.
     """
+    array_namespace(f, *layer)
     _check_tables(layer, f=f)
     return kind_of(layer).mean_below(layer, f)
 
@@ -135,6 +138,7 @@ def layer_grad(layer: L, f: Array, law: Array) -> L:
     Shapes: f (states below,), law (states above,) -> the layer's type.
     Exactness: exact to rounding.
     """
+    array_namespace(f, law, *layer)
     _check_tables(layer, f=f, law=law)
     return kind_of(layer).gradient(layer, f, law)
 
@@ -382,6 +386,7 @@ def bits_of(states: Array, units: int, *, like: Array) -> Array:
 
 def check_layer(layer: Layer, *, name: str = "layer") -> None:
     """Raise ValueError unless shapes chain, dtypes agree and the parameters are numbers."""
+    array_namespace(*layer)
     kind_of(layer).check(layer, name=name)
 
 

@@ -63,6 +63,7 @@ def likelihoods(layer: Layer, x: Array) -> Likelihoods:
     Cost: n 2^(H/2 + 1) + 2^H numbers for a ``Sigmoid`` of H units above, else n times the states above.
     Raises: ValueError where x does not suit the layer, or there are too many states to enumerate.
     """
+    array_namespace(x, *layer)
     check_layer(layer)
     check_values(layer, x)
     check_enumerable("the layer above", (states_above(layer),))
