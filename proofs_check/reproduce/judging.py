@@ -196,7 +196,8 @@ def spearman(a: Numbers, b: Numbers) -> Numbers:
 
     x, y = (rankdata(values, axis=-1) - (values.shape[-1] + 1) / 2 for values in (a, b))
     scale = np.sqrt(np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1))
-    return np.divide(np.sum(x * y, axis=-1), scale, out=np.zeros_like(scale), where=scale > 0)
+    found: Numbers = np.divide(np.sum(x * y, axis=-1), scale, out=np.zeros_like(scale), where=scale > 0)
+    return found
 
 
 def _columns(models: Iterable[Model], *names: str) -> tuple[Numbers, ...]:
