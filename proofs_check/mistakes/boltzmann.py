@@ -13,7 +13,7 @@ from typing import Any
 from ...backends.arrays import Array, array_namespace
 from ...reference.boltzmann import annealing, contrastive, likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
-from ...reference.numerics import log_sum_exp, sigmoid
+from ...reference.numerics import log_sigmoid, log_sum_exp, sigmoid, softplus
 from ...reference.states import binary_states
 from ...reference.trees import scale
 from . import Wrong, mistake
@@ -133,7 +133,7 @@ def clipped(p: Array, stream: Any) -> Array:
 
 
 def _squash(title: str, squash: Callable[[Array], Array]) -> None:
-    up = {
+    up: dict[Callable[..., Any], Wrong] = {
         rbm.hidden_on: instead(squash),
         rbm.draw_hidden: instead(clipped),
         partition.model_statistics: instead(model_statistics),
@@ -188,12 +188,12 @@ mistake(
 )
 mistake(
     "log-sigmoid-for-softplus: log sigmoid(x) stands where softplus(x) = -log sigmoid(-x) belongs.",
-    {rbm.free_energy: _free_energy(_summed(likelihood.log_sigmoid))},
+    {rbm.free_energy: _free_energy(_summed(log_sigmoid))},
     BY_DEFINITION,
 )
 mistake(
     "hidden-units-averaged: The hidden units are averaged where they are to be summed.",
-    {rbm.free_energy: _free_energy(lambda x: array_namespace(x).mean(rbm.softplus(x), axis=1))},
+    {rbm.free_energy: _free_energy(lambda x: array_namespace(x).mean(softplus(x), axis=1))},
     BY_DEFINITION,
 )
 

@@ -25,13 +25,13 @@ def _walked(right: Callable[..., Any], theta: RBM, *args: Any) -> Any:
 def _negative_hidden(beside: Callable[[RBM, Any, Array], Array]) -> dict[Callable[..., Any], Wrong]:
     """Return the contrast with other hidden units beside the end of the chain."""
 
-    def contrast(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> RBM:
+    def contrast(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> Any:
         return right(rows, h_data, beside(_end["theta"], _end["end"], h_data))
 
     return {contrastive._roll_out: _walked, contrastive._contrast: contrast}
 
 
-def _moved_in_between(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> RBM:
+def _moved_in_between(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> Any:
     update, theta, n = right(rows, h_data, h_model), _end["theta"], h_data.shape[0]
     h = rbm.mean_hidden(theta._replace(W=theta.W + update.W), rows)
     return update._replace(c=right(rows, h[:n, :], h[n:, :]).c)
@@ -125,7 +125,7 @@ def _weighted(data: Callable[[int, int], float], chains: Callable[[int, int], fl
         xp, kind = array_namespace(like), {"dtype": like.dtype, "device": like.device}
         return xp.concat([xp.full((n,), data(n, m) / n, **kind), xp.full((m,), -chains(n, m) / m, **kind)])
 
-    def expected(right: Callable[..., Any], theta: RBM, v: Array, rows: Array, **options: Any) -> RBM:
+    def expected(right: Callable[..., Any], theta: RBM, v: Array, rows: Array, **options: Any) -> Any:
         n, m = v.shape[0], rows.shape[0]
         of_data = rbm.data_statistics(theta, v)
         of_model = difference(of_data, right(theta, v, rows, **options))
@@ -154,7 +154,7 @@ mistake(
 def _update(title: str, change: Callable[[RBM, int], RBM]) -> None:
     """Add a mistake in an update of ``n`` rows of data, sampled, expected or exact."""
 
-    def contrast(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> RBM:
+    def contrast(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> Any:
         return change(right(rows, h_data, h_model), h_data.shape[0])
 
     def of_rows(right: Callable[..., Any], theta: RBM, v: Array, *args: Any, **options: Any) -> RBM:

@@ -32,7 +32,7 @@ class Uniforms:
 
     def first(self, n: int) -> Uniforms:
         """Return the first ``n`` along the last axis, with new ones beyond those that there are."""
-        xp, *rest = array_namespace(self.low), *self.low.shape[:-1]
+        xp, rest = array_namespace(self.low), tuple(self.low.shape[:-1])
         missing = Uniforms((*rest, max(0, n - self.low.shape[-1])), like=self.low)
         part = Uniforms((0,), like=self.low)
         part.low = xp.concat([self.low, missing.low], axis=-1)[..., :n]
