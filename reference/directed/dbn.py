@@ -19,9 +19,11 @@ from ..arguments import check_choice, check_count, check_shape
 from ..boltzmann.gibbs import gibbs_law, gibbs_step
 from ..boltzmann.partition import log_partition
 from ..boltzmann.rbm import RBM, check_rbm, energy
-from ..numerics import log_sigmoid, sigmoid
+from ..numerics import sigmoid
 from ..trees import leaves
+from .belief import log_likelihood
 from .layers import Net, Sigmoid, check_layer, check_values, law_below
+from .products import log_bits_of_rows
 
 
 class DBN(NamedTuple):
@@ -98,14 +100,23 @@ def log_joint(theta: DBN, *layers: Array) -> Array:
     check_dbn(theta)
     if len(layers) != len(theta.generative) + 2:
         raise ValueError(f"the net has {len(theta.generative) + 2} layers of units, got {len(layers)}")
-    xp = array_namespace(*layers)
+    array_namespace(*layers)
     total = -energy(theta.top, layers[-2], layers[-1]) - log_partition(theta.top)
     for k, layer in enumerate(theta.generative):
         check_values(layer, layers[k], name=f"layers[{k}]")
         check_shape(f"layers[{k}]", layers[k], layers[-1].shape[0], layer.b.shape[0])
-        logits = inputs(layer, layers[k + 1])
-        total = total + xp.sum(log_sigmoid(xp.where(layers[k] == 1, logits, -logits)), axis=1)
+        total = total + log_bits_of_rows(layers[k], inputs(layer, layers[k + 1]))
     return total
+
+
+def log_marginal(theta: DBN, v: Array) -> Array:
+    """Return log p(v) row by row, the hidden layers summed out of ``log_joint``.      [BA] eq. 13
+
+    Shapes: v (n, V) -> (n,).   Exactness and cost: those of ``belief.log_likelihood``.
+    Raises: ValueError where v does not suit the net, or there are too many states.
+    """
+    check_dbn(theta)
+    return log_likelihood(net(theta), v)
 
 
 def inputs(layer: Sigmoid, above: Array) -> Array:

@@ -19,7 +19,6 @@ from ..states import binary_states, check_enumerable
 from .belief import log_law
 from .dbn import DBN, check_dbn, inputs, net, upside_down
 from .layers import check_values, log_conditional
-from .products import log_bits
 
 
 def log_prior(theta: DBN) -> Array:
@@ -110,7 +109,7 @@ def bound_log_likelihood(theta: DBN, v: Array) -> Array:
 
     .. math:: \mathbb{E}_q\Big[\log p_{top}(h^{(L-1)}) + \sum_l \log
               \frac{p(h^{(l-1)} \mid h^{(l)})}{q(h^{(l)} \mid h^{(l-1)})}\Big],\qquad h^{(0)} = v
-              [BA] eq. 18 with 20-21, applied layer by layer
+              [BA] eq. 19 with 20-21, applied layer by layer
 
     With one directed layer the gap is KL(q(h1 | v) || p(h1 | v)); with none the bound is log p(v).
     Shapes: v (n, V) -> (n,).   Exactness: exact value of a lower bound.
@@ -123,9 +122,9 @@ def bound_log_likelihood(theta: DBN, v: Array) -> Array:
     below = [v, *(binary_states(layer.W.shape[1], like=v) for layer in theta.generative)]
     bound = log_likelihood_rbm(theta.top, below[-1])
     for k in reversed(range(depth)):
-        log_p = log_bits(below[k], inputs(theta.generative[k], below[k + 1]))
-        log_q = xp.matrix_transpose(log_bits(below[k + 1], inputs(theta.recognition[k], below[k])))
-        bound = xp.sum(xp.exp(log_q) * (log_p - log_q + bound), axis=1)
+        log_p = log_conditional(theta.generative[k], below[k])
+        q = xp.matrix_transpose(law_of_units(inputs(theta.recognition[k], below[k])))
+        bound = mean_log(q, log_p + bound) + entropy(q)
     return bound
 
 

@@ -22,10 +22,11 @@ from ..arguments import check_choice, check_probability
 from ..boltzmann.rbm import RBM
 from ..directed.layers import log_conditional, log_conditional_table
 from ..directed.mixtures import data_law
-from ..directed.products import log_bits
-from ..networks.layers import Dense, Layer
+from ..directed.products import log_bits, log_bits_of_rows
+from ..laws import expectation, log_table
+from ..networks.layers import Dense, Layer, softmax
 from ..networks.nets import forward, mlp, pullback
-from ..numerics import log_sum_exp, sigmoid, softplus, x_log_y
+from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states
 from .stacks import AutoEncoder, check_auto_encoder, generative_net, join, parts_grad, tied_grad, untie
 
@@ -49,7 +50,7 @@ def inference_logits(theta: AutoEncoder, x: Array) -> Array:
     Shapes: x (n, V) -> (n, H).   Exactness: exact.
     """
     check_auto_encoder(theta)
-    return _inference(theta, x)[-1]
+    return forward(_to_logits(theta.inference), theta.inference, x)[-1]
 
 
 # --- mean activation --------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ def log_mean_pass(theta: AutoEncoder, x: Array) -> Array:
     All units between x and x are mean activations.      [AO] 3.2, footnote 3
     Shapes: x (n, V), binary or means (the expectation over their bits) -> (n,).   Exactness: exact.
     """
-    return _log_likelihood(x, _mean_pass(theta, x)[-1])
+    return _log_likelihood(theta, x, inference_means(theta, x))
 
 
 def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
@@ -69,16 +70,7 @@ def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
 
     Shapes: x (n, V) -> AutoEncoder.   Exactness: exact.
     """
-    layers, depth = (*theta.inference, *theta.generative), len(theta.inference)
-    values = _mean_pass(theta, x)
-    grads, _ = pullback(_to_logits(layers), layers, values, (x - sigmoid(values[-1])) / x.shape[0])
-    return AutoEncoder(grads[:depth], grads[depth:])
-
-
-def _mean_pass(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
-    check_auto_encoder(theta)
-    layers = (*theta.inference, *theta.generative)
-    return forward(_to_logits(layers), layers, x)
+    return _through(theta, x, lambda mean: mean)
 
 
 # --- a draw -----------------------------------------------------------------------------------------------
@@ -90,10 +82,8 @@ def log_sampled_pass(theta: AutoEncoder, x: Array, *, rng: Rng) -> tuple[Array, 
     Generative layers below h pass means on, so with more than one the value is not that of their law.
     Shapes: x (n, V) -> (n,), (n, H).   Exactness: E exp of it is exp ``log_sum_pass``, for one such layer.
     """
-    check_auto_encoder(theta)
     h = as_stream(rng, like=x).bernoulli(inference_means(theta, x))
-    logits = forward(_to_logits(theta.generative), theta.generative, h)[-1]
-    return _log_likelihood(x, logits), h
+    return _log_likelihood(theta, x, h), h
 
 
 def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEncoder:
@@ -103,15 +93,32 @@ def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEnco
     inference layers it is the straight-through rule, which is the gradient of nothing.
     Shapes: x (n, V) -> AutoEncoder.
     """
+    return _through(theta, x, as_stream(rng, like=x).bernoulli)
+
+
+def _log_likelihood(theta: AutoEncoder, x: Array, h: Array) -> Array:
+    """Return log P(x | h) of each row; generative layers between pass means on."""
+    check_probability("x", x)
+    return log_bits_of_rows(x, forward(_to_logits(theta.generative), theta.generative, h)[-1])
+
+
+def _through(theta: AutoEncoder, x: Array, hidden: Callable[[Array], Array]) -> AutoEncoder:
+    """Return the gradient of the mean log P(x | h), h = hidden(mean) with the derivative of its mean."""
     check_auto_encoder(theta)
-    up = _inference(theta, x)
-    mean = sigmoid(up[-1])
-    h = as_stream(rng, like=x).bernoulli(mean)
-    net = _to_logits(theta.generative)
-    down = forward(net, theta.generative, h)
-    generative, error = pullback(net, theta.generative, down, (x - sigmoid(down[-1])) / x.shape[0])
-    inference, _ = pullback(_to_logits(theta.inference), theta.inference, up, error * mean * (1 - mean))
+    to_means, to_logits = _to_means(theta.inference), _to_logits(theta.generative)
+    up = forward(to_means, theta.inference, x)
+    down = forward(to_logits, theta.generative, hidden(up[-1]))
+    generative, error = pullback(to_logits, theta.generative, down, output_error(x, down[-1]) / x.shape[0])
+    inference, _ = pullback(to_means, theta.inference, up, error)
     return AutoEncoder(inference, generative)
+
+
+def output_error(x: Array, logits: Array) -> Array:
+    r"""Return :math:`x - \sigma(a)`, the gradient of log P(x) by the logits a; unchecked.
+
+    Shapes: x and logits broadcast.   Exactness: exact.
+    """
+    return x - sigmoid(logits)
 
 
 # --- the sum ----------------------------------------------------------------------------------------------
@@ -135,37 +142,51 @@ def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> 
     Shapes: x (n, V) binary, weights (n,), a law over the rows (1/n each where it is not given) -> ().
     Exactness: exact to rounding.
     """
-    xp = array_namespace(x)
     passed = log_sum_pass(theta, x)
     weights = data_law(x.shape[0], weights, like=passed)
-    return xp.sum(xp.where(weights > 0, weights * passed, xp.zeros_like(passed))) + xp.sum(
-        x_log_y(weights, weights)
-    )
+    return expectation(weights, passed + log_table(weights))
 
 
-def log_sum_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
+def log_sum_pass_grad(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> AutoEncoder:
     r"""Return the gradient of the mean of ``log_sum_pass``, also that of ``criterion``, over the rows.
 
     With :math:`r(h \mid x) \propto P(x \mid h) q(h \mid x)` it is :math:`\mathbb{E}_r[h] - \mathbb{E}_q[h]`
     at the logits of h, and :math:`\mathbb{E}_r[(x - \sigma(a(h)))\, h]` for the weights below.  Under more
     generative layers r goes on down, by :math:`r(h_1, h_2 \mid x) = P(h_1 \mid h_2, x)\, r(h_2 \mid x)`.
-    Shapes: x (n, V) binary -> AutoEncoder.   Exactness: exact.
+    Shapes: x (n, V) binary, weights (n,), a law over the rows (1/n each where it is not given)
+    -> AutoEncoder.   Exactness: exact.
     Cost: n 2^H, and 2^H V; n 2^(H + H_1) exponentials where there is a layer of H_1 units between h and x.
     Raises: ValueError as ``log_sum_pass``.
     """
-    xp, n = array_namespace(x), x.shape[0]
     log_p, log_joint = _log_joint(theta, x)
-    values, h = _inference(theta, x), binary_states(theta.inference[-1].b.shape[0], like=x)
-    r = xp.exp(log_joint - log_sum_exp(log_joint, axis=1)[:, None]) / n  # (n, 2^H)
-    error = r @ h - sigmoid(values[-1]) / n
-    inference, _ = pullback(_to_logits(theta.inference), theta.inference, values, error)
+    weights = data_law(x.shape[0], weights, like=log_joint)
+    return _of_states(theta, x, log_p, weights[:, None] * _posterior(log_joint))
+
+
+def _of_states(theta: AutoEncoder, x: Array, log_p: Sequence[Array], r: Array) -> AutoEncoder:
+    """Return the gradient of the sum of r(x, h) log P(x | h) q(h | x) over rows and states, r held.
+
+    Shapes: log P(x | h) of each generative layer's states (n, S_k), lowest first, r (n, 2^H) -> AutoEncoder.
+    """
+    up = forward(_to_logits(theta.inference), theta.inference, x)
+    inference, _ = pullback(_to_logits(theta.inference), theta.inference, up, _code_error(r, up[-1]))
     grads, tables = list[Dense](), [log_conditional_table(layer) for layer in generative_net(theta)[1:]]
-    for layer, table in zip(theta.generative[:-1], reversed(tables), strict=True):
-        above = log_p.pop()
-        r, pairs = _posterior_below(log_p[-1], table, above, r)
+    for k, layer in zip(reversed(range(len(tables))), theta.generative[:-1], strict=True):
+        r, pairs = _posterior_below(log_p[k], tables[k], log_p[k + 1], r)
         grads.append(_generative_grad(layer, pairs, binary_states(layer.b.shape[0], like=x)))
     grads.append(_generative_grad(theta.generative[-1], r, x))
     return AutoEncoder(inference, tuple(grads))
+
+
+def _posterior(log_joint: Array) -> Array:
+    """Return r(h | x), in proportion to P(x | h) q(h | x): (n, 2^H)."""
+    return softmax(log_joint)
+
+
+def _code_error(r: Array, logits: Array) -> Array:
+    r"""Return :math:`\sum_h r(x, h) (h - q(h = 1 \mid x))`, the error at the logits of h: (n, H)."""
+    xp, h = array_namespace(r), binary_states(logits.shape[1], like=r)
+    return r @ h - xp.sum(r, axis=1)[:, None] * sigmoid(logits)
 
 
 def _log_joint(theta: AutoEncoder, x: Array) -> tuple[list[Array], Array]:
@@ -174,12 +195,17 @@ def _log_joint(theta: AutoEncoder, x: Array) -> tuple[list[Array], Array]:
     The latter is log P(x | h) q(h | x) of the states of the topmost h: (n, 2^H).
     """
     check_auto_encoder(theta)
-    xp, (bottom, *above) = array_namespace(x), generative_net(theta)
+    bottom, *above = generative_net(theta)
     log_p = [log_conditional(bottom, x)]
     for layer in above:
         log_p.append(_log_product(log_p[-1], log_conditional_table(layer)))
+    return log_p, log_p[-1] + _log_inference(theta, x)
+
+
+def _log_inference(theta: AutoEncoder, x: Array) -> Array:
+    """Return log q(h | x) of all states: (n, 2^H)."""
     h = binary_states(theta.inference[-1].b.shape[0], like=x)
-    return log_p, log_p[-1] + xp.matrix_transpose(log_bits(h, _inference(theta, x)[-1]))
+    return array_namespace(x).matrix_transpose(log_bits(h, inference_logits(theta, x)))
 
 
 def _log_product(log_a: Array, log_b: Array) -> Array:
@@ -251,18 +277,11 @@ def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tupl
 # --- what the passes share --------------------------------------------------------------------------------
 
 
+def _to_means(layers: Sequence[Dense]) -> tuple[Layer, ...]:
+    """Return the net of these layers, a sigmoid after each."""
+    return mlp(*("sigmoid",) * len(layers))
+
+
 def _to_logits(layers: Sequence[Dense]) -> tuple[Layer, ...]:
     """Return the net of these layers, a sigmoid after each but the last."""
-    return mlp(*("sigmoid",) * len(layers))[:-1]
-
-
-def _inference(theta: AutoEncoder, x: Array) -> tuple[Array, ...]:
-    """Return the values of the inference layers from x on, the logits of h last."""
-    return forward(_to_logits(theta.inference), theta.inference, x)
-
-
-def _log_likelihood(x: Array, logits: Array) -> Array:
-    """Return the sum of x a - softplus(a) over units: linear in x, so means are taken as they stand."""
-    xp = array_namespace(x, logits)
-    check_probability("x", x)
-    return xp.sum(x * logits - softplus(logits), axis=1)
+    return _to_means(layers)[:-1]
