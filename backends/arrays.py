@@ -38,10 +38,17 @@ def array_namespace(*arrays: Array) -> Namespace:
         xp = array_api_compat.array_namespace(*arrays)
     except TypeError as problem:
         raise ValueError(f"arrays of one backend are wanted, got a mixture: {_kinds(arrays)}") from problem
-    devices = {str(array_api_compat.device(a)) for a in arrays}
+    devices = {str(array_api_compat.device(a)) for a in arrays} - {
+        "None"
+    }  # while traced, an array is nowhere
     if len(devices) > 1:
         raise ValueError(f"arrays on one device are wanted, got a mixture: {', '.join(sorted(devices))}")
     return xp
+
+
+def is_array(thing: Any) -> bool:
+    """Return whether ``thing`` is an array of a backend that array-api-compat knows."""
+    return type(thing) is np.ndarray or bool(array_api_compat.is_array_api_obj(thing))
 
 
 def _kinds(things: Iterable[Any]) -> str:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_array, check_count, check_finite, check_floating, check_probability, check_shape
+from ..contracts import Bits, Count, LogWeights, Number, Numbers, Prob, Raw, Real, checked
 from ..importance import effective_sample_size, log_mean_weight
 from ..laws import log_table
 from ..numerics import log_sum_exp, sigmoid, softplus
@@ -30,8 +30,6 @@ from ..states import binary_states
 from .gibbs import gibbs_law
 from .rbm import (
     RBM,
-    check_rbm,
-    check_visible,
     draw_hidden,
     draw_visible,
     hidden_input,
@@ -44,81 +42,79 @@ from .rbm import (
 class AIS(NamedTuple):
     """The weights of a run of independent chains, and where it began and ended."""
 
-    log_weights: Array  # (m,) log w, with E[w] = Z / Z_0 for ``ais`` and Z_0 / Z for ``reverse_ais``
-    log_partition_base: Array  # 0-d, log Z_0 of the base-rate machine
-    v: Array  # (m, V) the last states weighed
+    log_weights: LogWeights[
+        Array, "m"
+    ]  # log w, with E[w] = Z / Z_0 for ``ais`` and Z_0 / Z for ``reverse_ais``
+    log_partition_base: Real[Array, ""]  # log Z_0 of the base-rate machine
+    v: Raw[Array, "m V"]  # the last states weighed
 
 
 class Estimate(NamedTuple):
     """An estimate of log Z."""
 
-    log_partition: Array  # 0-d
-    standard_error: Array  # 0-d, by the delta method from the spread of the weights; infinite for one chain
-    effective_sample_size: Array  # 0-d, (sum w)^2 / sum w^2, between 1 and m
+    log_partition: LogWeights[Array, ""]
+    standard_error: Numbers[
+        Array, ""
+    ]  # by the delta method from the spread of the weights; infinite for one chain
+    effective_sample_size: Real[Array, ""]  # (sum w)^2 / sum w^2, between 1 and m
 
 
-def base_rate(v: Array, *, pseudo_count: float) -> Array:
+@checked
+def base_rate(v: Prob[Array, "n V"], *, pseudo_count: Number[float, "(0, inf)"]) -> Real[Array, "V"]:
     r"""Return the biases whose coupling-free machine has the (smoothed) means of the rows of ``v``.
 
     The pseudo-count a > 0 keeps the bias of a unit that is always on, or always off, finite.
 
     .. math:: \mathrm{base}_i = \operatorname{logit}\frac{\sum_t v_{ti} + a}{n + 2a}
 
-    Shapes: v (n, V) -> (V,).   Exactness: exact.   Raises: ValueError unless a > 0, and for a wrong shape.
+    Exactness: exact.
     """
     xp = array_namespace(v)
-    check_shape("v", v, None, None)
-    check_floating("v", v)
-    check_probability("v", v)
-    if not 0 < pseudo_count < math.inf:
-        raise ValueError(f"pseudo_count must be positive and finite, got {pseudo_count!r}")
     ones = xp.sum(v, axis=0)
     return xp.log(ones + pseudo_count) - xp.log(v.shape[0] - ones + pseudo_count)
 
 
-def intermediate(theta: RBM, base: Array, beta: float) -> RBM:
+@checked
+def intermediate(theta: RBM, base: Real[Array, "V"], beta: Number[float, "[0, 1]"]) -> RBM:
     """Return the machine theta_beta of the path: the base-rate machine at 0, theta at 1.
 
-    Shapes: base (V,) -> RBM.   Exactness: exact.
-    Raises: ValueError for a wrong shape or dtype, or a ``beta`` outside [0, 1].
+    Exactness: exact.
     """
-    _check_path(theta, base)
-    check_beta("beta", beta)
     return RBM(beta * theta.W, (1 - beta) * base + beta * theta.b, beta * theta.c)
 
 
-def ais(theta: RBM, base: Array, *, betas: Sequence[float] | Array, chains: int, rng: Rng) -> AIS:
+@checked
+def ais(
+    theta: RBM, base: Real[Array, "V"], *, betas: Sequence[float] | Array, chains: Count[int, 1], rng: Rng
+) -> AIS:
     r"""Return weights of ``chains`` forward runs, from exact samples of the base-rate machine towards theta.
 
     .. math:: w = \prod_{k=1}^K \frac{f_{\beta_k}(v_{k-1})}{f_{\beta_{k-1}}(v_{k-1})}, \quad
         v_0 \sim f_0 / Z_0, \quad v_k \sim T_{\beta_k}(v_{k-1}, \cdot)
 
-    Shapes: base (V,), betas increasing from 0 to 1, K + 1 of them -> weights (chains,).
+    The betas increase from 0 to 1, K + 1 of them.
     Exactness: the mean weight is unbiased for Z / Z_0, for any betas.
     Cost: K products chains x V x H, and K - 1 products back: with K = 1 it is plain importance sampling.
-    Raises: ValueError for wrong shapes or dtypes, NaN, or betas that do not increase from 0 to 1.
     """
-    _check_path(theta, base)
-    check_count("chains", chains)
     stream = as_stream(rng, like=base)
     return _run(theta, base, _start(base, chains, stream), check_betas(betas), stream)
 
 
-def reverse_ais(theta: RBM, base: Array, v: Array, *, betas: Sequence[float] | Array, rng: Rng) -> AIS:
+@checked
+def reverse_ais(
+    theta: RBM, base: Real[Array, "V"], v: Bits[Array, "m V"], *, betas: Sequence[float] | Array, rng: Rng
+) -> AIS:
     r"""Return weights of backward runs, from samples ``v`` of theta towards the base-rate machine.
 
     It is the time reversal of ``ais``: the same machines, each Gibbs step being reversible.
 
-    Shapes: v (m, V), base (V,), betas increasing from 0 to 1 -> weights (m,).
     Exactness: where every row of ``v`` is an exact sample of theta, the mean weight is unbiased for Z_0 / Z;
     rows from a chain that has not converged promise nothing.
-    Raises: as ``ais``, and ValueError where ``v`` is not binary.
     """
-    _check_path(theta, base)
-    check_visible(theta, v)
     return _run(theta, base, v, check_betas(betas)[::-1], as_stream(rng, like=v))
 
 
+@checked
 def log_partition_below(forward: AIS) -> Estimate:
     r"""Return :math:`\log Z_0 + \log\frac1m\sum w` of an ``ais`` run: below log Z in expectation.
 
@@ -128,6 +124,7 @@ def log_partition_below(forward: AIS) -> Estimate:
     return _estimate(forward, 1.0)
 
 
+@checked
 def log_partition_above(reverse: AIS) -> Estimate:
     r"""Return :math:`\log Z_0 - \log\frac1m\sum w` of a ``reverse_ais`` run: above log Z in expectation.
 
@@ -137,15 +134,17 @@ def log_partition_above(reverse: AIS) -> Estimate:
     return _estimate(reverse, -1.0)
 
 
-def log_expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] | Array) -> Array:
+@checked
+def log_expected_ais_weight(
+    theta: RBM, base: Real[Array, "V"], *, betas: Sequence[float] | Array
+) -> Real[Array, ""]:
     """Return the log of the exact mean weight of ``ais``: the weighted law of its state, carried through it.
 
     That it equals log Z - log Z_0 whatever the betas is the theorem; here it is computed, not assumed.
 
-    Shapes: base (V,) -> 0-d.   Exactness: exact.   Cost: K 2^(V + H + 1) multiplications.
+    Exactness: exact.   Cost: K 2^(V + H + 1) multiplications.
     Raises: as ``ais``, and ValueError where the states are too many to enumerate.
     """
-    _check_path(theta, base)
     xp = array_namespace(base)
     v = binary_states(base.shape[0], like=base)
     x = hidden_input(theta, v)
@@ -161,36 +160,48 @@ def log_expected_ais_weight(theta: RBM, base: Array, *, betas: Sequence[float] |
     return log_mean
 
 
-def log_density(theta: RBM, base: Array, v: Array, x: Array, beta: float) -> Array:
-    """Return log f_beta(v) with x the hidden input of theta at v, unchecked: it serves every beta.
+@checked
+def log_density(
+    theta: RBM,
+    base: Real[Array, "V"],
+    v: Bits[Array, "n V"],
+    x: Real[Array, "n H"],
+    beta: Number[float, "[0, 1]"],
+) -> Real[Array, "n"]:
+    """Return log f_beta(v) with x the hidden input of theta at v, which serves every beta.
 
-    Shapes: v (n, V), x (n, H) -> (n,).   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(v)
     return v @ ((1 - beta) * base + beta * theta.b) + xp.sum(softplus(beta * x), axis=1)
 
 
-def log_weight(theta: RBM, base: Array, v: Array, x: Array, here: float, there: float) -> Array:
-    """Return log f_there(v) - log f_here(v), unchecked: what a state weighs on its way to the next law.
+@checked
+def log_weight(
+    theta: RBM,
+    base: Real[Array, "V"],
+    v: Bits[Array, "n V"],
+    x: Real[Array, "n H"],
+    here: Number[float, "[0, 1]"],
+    there: Number[float, "[0, 1]"],
+) -> Real[Array, "n"]:
+    """Return log f_there(v) - log f_here(v): what a state weighs on its way to the next law.
 
-    Shapes: v (n, V), x (n, H) as in ``log_density`` -> (n,).   Exactness: exact.
+    Exactness: exact.
     """
     return log_density(theta, base, v, x, there) - log_density(theta, base, v, x, here)
 
 
-def move(theta: RBM, base: Array, x: Array, beta: float, stream: Stream) -> Array:
-    """Return v after a Gibbs step of theta_beta from the state with hidden input x, unchecked.
+@checked
+def move(
+    theta: RBM, base: Real[Array, "V"], x: Real[Array, "n H"], beta: Number[float, "[0, 1]"], stream: Stream
+) -> Bits[Array, "n V"]:
+    """Return v after a Gibbs step of theta_beta from the state with hidden input x.
 
-    Shapes: x (n, H) -> (n, V).   Exactness: exact draws; f_beta is left invariant, reversibly.
+    Exactness: exact draws; f_beta is left invariant, reversibly.
     """
     h = draw_hidden(hidden_on(beta * x), stream)
     return draw_visible(visible_on(beta * visible_input(theta, h) + (1 - beta) * base), stream)
-
-
-def check_beta(name: str, beta: float) -> None:
-    """Raise ValueError unless ``beta`` lies in [0, 1]."""
-    if not 0 <= beta <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {beta!r}")
 
 
 def check_betas(betas: Iterable[float]) -> list[float]:
@@ -243,19 +254,9 @@ def _log_partition_base(theta: RBM, base: Array) -> Array:
 
 def _estimate(run: AIS, sign: float) -> Estimate:
     xp = array_namespace(run.log_weights)
-    check_shape("run.log_weights", run.log_weights, None)
-    check_array("run.log_partition_base", run.log_partition_base, like=run.log_weights)
     m, effective = run.log_weights.shape[0], effective_sample_size(run.log_weights)
     log_mean = log_mean_weight(run.log_weights)
     relative = xp.exp(run.log_weights - log_mean)  # w over its mean
     variance = xp.sum((relative - 1) ** 2) / (m - 1) if m > 1 else xp.full_like(log_mean, float("inf"))
     log_partition = run.log_partition_base + sign * log_mean
     return Estimate(log_partition, xp.sqrt(variance / m), effective)
-
-
-def _check_path(theta: RBM, base: Array) -> None:
-    check_rbm(theta)
-    array_namespace(theta.W, base)
-    check_shape("base", base, theta.W.shape[0])
-    check_floating("base", base, like=theta.W)
-    check_finite("base", base)

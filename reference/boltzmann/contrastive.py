@@ -11,16 +11,13 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_count
+from ..contracts import Bits, Choice, Count, Prob, checked
 from ..states import binary_states, check_enumerable
 from ..trees import difference
 from .gibbs import gibbs_law, hidden_law, law_of_units, visible_law
 from .partition import law_of_bits
 from .rbm import (
     RBM,
-    check_hidden,
-    check_rbm,
-    check_visible,
     data_statistics,
     draw_hidden,
     draw_visible,
@@ -34,10 +31,12 @@ from .rbm import (
 class Variant(NamedTuple):
     """Which of the statistics' units are means ("mean") and which draws ("sample"); what a chain carries."""
 
-    positive_hidden: str  # h beside the data
-    negative_visible: str  # v at the end of the chain; a mean also feeds the negative h
-    negative_hidden: str  # h beside the end of the chain
-    chain: str = "visible"  # the layer that a persistent chain hands on: "visible" or "hidden"; CD has none
+    positive_hidden: Choice[str, "mean", "sample"]  # h beside the data
+    negative_visible: Choice[
+        str, "mean", "sample"
+    ]  # v at the end of the chain; a mean also feeds the negative h
+    negative_hidden: Choice[str, "mean", "sample"]  # h beside the end of the chain
+    chain: Choice[str, "visible", "hidden"] = "visible"  # which a persistent chain hands on; CD has none
 
 
 DOCUMENT = Variant(positive_hidden="mean", negative_visible="sample", negative_hidden="mean", chain="visible")
@@ -53,32 +52,33 @@ HIDDEN_CHAIN = DOCUMENT._replace(chain="hidden")
 class CDInfo(NamedTuple):
     """The rows whose mean outer products were contrasted."""
 
-    h_data: Array  # (n, H) beside the data
-    v_model: Array  # (m, V) at the end of the chains
-    h_model: Array  # (m, H) beside it
+    h_data: Prob[Array, "n H"]  # beside the data
+    v_model: Prob[Array, "m V"]  # at the end of the chains
+    h_model: Prob[Array, "m H"]  # beside it
 
 
 class PCDInfo(NamedTuple):
     """The rows whose mean outer products were contrasted, and where the chains stand now."""
 
-    h_data: Array  # (n, H) beside the data
-    v_model: Array  # (m, V) at the end of the chains
-    h_model: Array  # (m, H) beside it
-    chains: Array  # (m, V) or (m, H) as ``variant.chain`` says, always binary: where the next step starts
+    h_data: Prob[Array, "n H"]  # beside the data
+    v_model: Prob[Array, "m V"]  # at the end of the chains
+    h_model: Prob[Array, "m H"]  # beside it
+    chains: Bits[Array, "m _"]  # of V or H units, as ``variant.chain`` says: where the next step starts
 
 
-def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUMENT) -> tuple[RBM, CDInfo]:
+@checked
+def cd_step(
+    theta: RBM, v: Bits[Array, "n V"], *, k: Count[int, 1], rng: Rng, variant: Variant = DOCUMENT
+) -> tuple[RBM, CDInfo]:
     r"""Return the CD-k direction: mean statistics of the data minus those k Gibbs steps later.
 
     .. math:: \Delta W &= \tfrac1n\sum_t v_t\,\sigma(v_t W+c) - \tilde v_t\,\sigma(\tilde v_t W+c) \\
         \Delta b &= \tfrac1n\sum_t v_t - \tilde v_t \\
         \Delta c &= \tfrac1n\sum_t \sigma(v_t W+c) - \sigma(\tilde v_t W+c)      [BA] eq. 8-10, [BP] eq. 43-44
 
-    Shapes: v (n, V) -> RBM, with rows of the info.   Exactness: biased as a gradient of the log-likelihood,
-    the less the larger k; ``expected_cd_step`` is its exact expectation.
-    Raises: ValueError for wrong shapes or dtypes, a ``v`` that is not binary, k < 1, or an unknown variant.
+    Exactness: biased as a gradient of the log-likelihood, the less the larger k; ``expected_cd_step`` is its
+    exact expectation.
     """
-    _check_step(theta, v, k, variant)
     stream = as_stream(rng, like=v)
     h_mean = hidden_on(hidden_input(theta, v))
     h_0 = draw_hidden(h_mean, stream)
@@ -90,8 +90,15 @@ def cd_step(theta: RBM, v: Array, *, k: int, rng: Rng, variant: Variant = DOCUME
     return _contrast(rows, h_data, h_model), CDInfo(h_data, v_model, h_model)
 
 
+@checked
 def pcd_step(
-    theta: RBM, v: Array, chains: Array, *, k: int, rng: Rng, variant: Variant = DOCUMENT
+    theta: RBM,
+    v: Bits[Array, "n V"],
+    chains: Bits[Array, "m _"],
+    *,
+    k: Count[int, 1],
+    rng: Rng,
+    variant: Variant = DOCUMENT,
 ) -> tuple[RBM, PCDInfo]:
     """Return the PCD-k direction: mean statistics of the data minus those of the chains, k Gibbs steps on.
 
@@ -101,12 +108,9 @@ def pcd_step(
     Chains of v go k times up and down and end at a v; chains of h go k times down and up and end at an h,
     its p(h | v) serving the statistics too.  Both are Gibbs chains of the same machine.
 
-    Shapes: v (n, V), chains (m, V), or (m, H) where ``variant.chain`` is "hidden" -> RBM, with rows of the
-    info.   Exactness: unbiased as a gradient of the log-likelihood where the chains are samples of the
-    machine and the negative v is a draw; else biased.
-    Raises: ValueError for wrong shapes or dtypes, rows that are not binary, k < 1, or an unknown variant.
+    Exactness: unbiased as a gradient of the log-likelihood where the chains are samples of the machine and
+    the negative v is a draw; else biased.
     """
-    _check_step(theta, v, k, variant)
     _check_chains(theta, chains, variant)
     stream = as_stream(rng, like=v)
     if variant.chain == "hidden":
@@ -124,7 +128,10 @@ def pcd_step(
     return _contrast(rows, h_data, h_model), PCDInfo(h_data, v_model, h_model, chains)
 
 
-def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
+@checked
+def expected_cd_step(
+    theta: RBM, v: Bits[Array, "n V"], *, k: Count[int, 1], variant: Variant = DOCUMENT
+) -> RBM:
     r"""Return the expectation of ``cd_step`` over its draws, exactly.
 
     .. math:: \tfrac1n\sum_t \mathbb{E}_h[\partial_\theta(-E)\mid v^{(t)}]
@@ -133,39 +140,38 @@ def expected_cd_step(theta: RBM, v: Array, *, k: int, variant: Variant = DOCUMEN
     with T the Gibbs kernel and p-hat the empirical law of the rows; where the negative v is a mean, the sum
     is over the h that it is the mean given.  A mean or a draw of h makes no difference to an expectation.
 
-    Shapes: v (n, V) -> RBM.   Exactness: exact.   Cost: k 2^(V + H + 1) multiplications, n 2^H numbers.
+    Exactness: exact.   Cost: k 2^(V + H + 1) multiplications, n 2^H numbers.
     Raises: as ``cd_step``, and ValueError where the states are too many to enumerate.
     """
-    _check_step(theta, v, k, variant)
     return expected_pcd_step(theta, v, v, k=k, variant=variant._replace(chain="visible"))
 
 
-def expected_pcd_step(theta: RBM, v: Array, chains: Array, *, k: int, variant: Variant = DOCUMENT) -> RBM:
+@checked
+def expected_pcd_step(
+    theta: RBM,
+    v: Bits[Array, "n V"],
+    chains: Bits[Array, "m _"],
+    *,
+    k: Count[int, 1],
+    variant: Variant = DOCUMENT,
+) -> RBM:
     """Return the expectation of ``pcd_step`` over its draws, given where the chains stand, exactly.
 
-    Shapes: v (n, V), chains (m, V) or (m, H) as in ``pcd_step`` -> RBM.   Exactness: exact.
+    Exactness: exact.
     Cost: k 2^(V + H + 1) multiplications, m 2^H numbers.
     Raises: as ``pcd_step``, and ValueError where the states are too many to enumerate.
     """
-    _check_step(theta, v, k, variant)
     _check_chains(theta, chains, variant)
     data = data_statistics(theta, v)
     model = _expected_statistics(theta, *_law_of_ends(theta, chains, k, variant))
     return difference(data, model)
 
 
-def _check_step(theta: RBM, v: Array, k: int, variant: Variant) -> None:
-    check_rbm(theta)
-    check_visible(theta, v)
-    check_count("k", k)
-    for name, value in zip(variant._fields, variant, strict=True):
-        choices = ("visible", "hidden") if name == "chain" else ("mean", "sample")
-        check_choice(f"variant.{name}", value, *choices)
-
-
 def _check_chains(theta: RBM, chains: Array, variant: Variant) -> None:
-    check_rows = check_hidden if variant.chain == "hidden" else check_visible
-    check_rows(theta, chains, name=f"chains ({variant.chain} rows)")
+    units = theta.W.shape[variant.chain == "hidden"]
+    if chains.shape[1] != units:
+        wanted = f"chains ({variant.chain} rows) must have shape (n >= 1, {units})"
+        raise ValueError(f"{wanted}, got {tuple(chains.shape)}")
 
 
 def _beside(theta: RBM, v: Array, how: str, stream: Stream) -> Array:

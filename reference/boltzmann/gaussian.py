@@ -21,15 +21,12 @@ import math
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_shape
+from ..contracts import Bits, Law, Real, checked
 from ..numerics import log_sum_exp, softplus
 from ..states import binary_states
 from .gibbs import GibbsInfo
 from .rbm import (
     RBM,
-    check_hidden,
-    check_rbm,
-    check_visible,
     data_statistics,
     draw_hidden,
     hidden_input,
@@ -55,61 +52,55 @@ __all__ = [
 ]
 
 
-def energy(theta: RBM, v: Array, h: Array) -> Array:
+@checked
+def energy(theta: RBM, v: Real[Array, "n V"], h: Bits[Array, "n H"]) -> Real[Array, "n"]:
     r"""Return the energy of each pair (v, h), row by row.
 
     .. math:: E(v, h) = \tfrac12\lVert v - b\rVert^2 - v^\top W h - c^\top h      [BA] eq. 12
 
-    Shapes: v (n, V) real, h (n, H) binary -> (n,).   Exactness: exact.
-    Raises: ValueError for wrong shapes or dtypes, a v that is not finite, an h that is not binary.
+    Exactness: exact.
     """
-    check_rbm(theta)
-    check_visible(theta, v, binary=False)
-    check_hidden(theta, h)
-    check_shape("h", h, v.shape[0], theta.W.shape[1])
     xp = array_namespace(v)
     return xp.sum((v - theta.b) ** 2, axis=1) / 2 - xp.sum((v @ theta.W) * h, axis=1) - h @ theta.c
 
 
-def free_energy(theta: RBM, v: Array) -> Array:
+@checked
+def free_energy(theta: RBM, v: Real[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return F(v) with density :math:`p(v) = e^{-F(v)} / Z`.
 
     .. math:: F(v) = \tfrac12\lVert v - b\rVert^2 - \sum_j \operatorname{softplus}(c_j + (v W)_j)
 
-    Shapes: v (n, V) real -> (n,).   Exactness: exact.      [BA] eq. 12, h summed out
+    Exactness: exact.      [BA] eq. 12, h summed out
     """
-    check_rbm(theta)
-    check_visible(theta, v, binary=False)
     xp = array_namespace(v)
     return xp.sum((v - theta.b) ** 2, axis=1) / 2 - xp.sum(softplus(hidden_input(theta, v)), axis=1)
 
 
-def mean_visible(theta: RBM, h: Array) -> Array:
+@checked
+def mean_visible(theta: RBM, h: Real[Array, "n H"]) -> Real[Array, "n V"]:
     """Return E[v | h] = b + W h.      [BA] eq. 11
 
-    Shapes: h (n, H) -> (n, V).   Exactness: exact.
+    Exactness: exact.
     """
-    check_rbm(theta)
-    check_hidden(theta, h, binary=False)
     return visible_input(theta, h)
 
 
-def sample_visible(theta: RBM, h: Array, *, rng: Rng) -> Array:
+@checked
+def sample_visible(theta: RBM, h: Real[Array, "n H"], *, rng: Rng) -> Real[Array, "n V"]:
     """Return v drawn from p(v | h), row by row.      [BA] eq. 11
 
-    Shapes: h (n, H) -> (n, V).   Exactness: exact draws.
+    Exactness: exact draws.
     """
     mean = mean_visible(theta, h)
     return mean + as_stream(rng, like=mean).normal(tuple(mean.shape), like=mean)
 
 
-def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
+@checked
+def gibbs_step(theta: RBM, v: Real[Array, "n V"], *, rng: Rng) -> tuple[Real[Array, "n V"], GibbsInfo]:
     """Return v' drawn by one full step v -> h -> v', and what happened on the way.
 
-    Shapes: v (n, V) real -> v' (n, V).   Exactness: exact draws; the machine's density is left invariant.
+    Exactness: exact draws; the machine's density is left invariant.
     """
-    check_rbm(theta)
-    check_visible(theta, v, binary=False)
     stream = as_stream(rng, like=v)
     p = hidden_on(hidden_input(theta, v))
     h = draw_hidden(p, stream)
@@ -117,48 +108,52 @@ def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
     return mean + stream.normal(tuple(mean.shape), like=mean), GibbsInfo(h, p, mean)
 
 
-def log_partition(theta: RBM) -> Array:
+@checked
+def log_partition(theta: RBM) -> Real[Array, ""]:
     r"""Return :math:`\log Z = \log\sum_h\int e^{-E(v, h)}\,dv`.
 
-    Shapes: -> ().   Exactness: exact.   Cost: 2^H states, whatever V.
+    Exactness: exact.   Cost: 2^H states, whatever V.
     Raises: ValueError where there are too many hidden units.
     """
     return log_sum_exp(_log_weights(theta))
 
 
-def marginal_hidden(theta: RBM) -> Array:
+@checked
+def marginal_hidden(theta: RBM) -> Law[Array, "2**H"]:
     """Return p(h) of every hidden state, in the order of ``binary_states``.
 
-    Shapes: -> (2^H,).   Exactness: exact.   Cost: 2^H states, whatever V.
+    Exactness: exact.   Cost: 2^H states, whatever V.
     """
     log_weights = _log_weights(theta)
     return array_namespace(log_weights).exp(log_weights - log_sum_exp(log_weights))
 
 
+@checked
 def model_statistics(theta: RBM) -> RBM:
     r"""Return :math:`-\mathbb{E}_{v,h}[\partial_\theta E] = \mathbb{E}[(v h^\top, v - b, h)]`.
 
-    Shapes: -> RBM.   Exactness: exact.   Cost: 2^H states.
+    Exactness: exact.   Cost: 2^H states.
     """
-    check_rbm(theta)
     xp = array_namespace(*theta)
     h, p = binary_states(theta.W.shape[1], like=theta.W), marginal_hidden(theta)
     first, second = p @ h, xp.matrix_transpose(h) @ (p[:, None] * h)
     return RBM(theta.b[:, None] * first + theta.W @ second, theta.W @ first, first)
 
 
-def log_likelihood(theta: RBM, v: Array) -> Array:
+@checked
+def log_likelihood(theta: RBM, v: Real[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return the log density :math:`\log p(v) = -F(v) - \log Z` of each row, in nats.
 
-    Shapes: v (n, V) real -> (n,).   Exactness: exact.   Cost: 2^H states.
+    Exactness: exact.   Cost: 2^H states.
     """
     return -free_energy(theta, v) - log_partition(theta)
 
 
-def log_likelihood_grad(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
+@checked
+def log_likelihood_grad(theta: RBM, v: Real[Array, "n V"], *, weights: Law[Array, "n"] | None = None) -> RBM:
     """Return the gradient of the mean log-likelihood of the rows of ``v``, exactly.
 
-    Shapes: v (n, V) real, weights (n,), a law over the rows -> RBM.   Exactness: exact.   [BA] 2.3, eq. 7
+    Exactness: exact.   [BA] 2.3, eq. 7
     """
     data, model = data_statistics(theta, v, weights=weights), model_statistics(theta)
     return RBM(data.W - model.W, (data.b - theta.b) - model.b, data.c - model.c)
@@ -166,7 +161,6 @@ def log_likelihood_grad(theta: RBM, v: Array, *, weights: Array | None = None) -
 
 def _log_weights(theta: RBM) -> Array:
     """Return the logarithm of the integral of e^{-E(v, h)} over v, of every hidden state."""
-    check_rbm(theta)
     xp = array_namespace(*theta)
     visible, hidden = theta.W.shape
     h = binary_states(hidden, like=theta.W)

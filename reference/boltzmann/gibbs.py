@@ -11,14 +11,12 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_count, check_finite, check_floating, check_law, check_shape
+from ..contracts import Bits, Count, Law, Prob, Real, checked
 from ..numerics import sigmoid
 from ..states import binary_states, check_enumerable
 from .partition import law_of_bits
 from .rbm import (
     RBM,
-    check_rbm,
-    check_visible,
     draw_hidden,
     draw_visible,
     hidden_input,
@@ -31,19 +29,17 @@ from .rbm import (
 class GibbsInfo(NamedTuple):
     """What happened on the way from v to v'."""
 
-    h: Array  # (n, H) the hidden states passed through
-    mean_hidden: Array  # (n, H) p(h_j = 1 | v)
-    mean_visible: Array  # (n, V) p(v'_i = 1 | h)
+    h: Bits[Array, "n H"]  # the hidden states passed through
+    mean_hidden: Prob[Array, "n H"]  # p(h_j = 1 | v)
+    mean_visible: Real[Array, "n V"]  # p(v'_i = 1 | h)
 
 
-def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
+@checked
+def gibbs_step(theta: RBM, v: Bits[Array, "n V"], *, rng: Rng) -> tuple[Bits[Array, "n V"], GibbsInfo]:
     """Return v' drawn by one full step v -> h -> v', and what happened on the way.      [BA] 2.2, [SH] 2.5
 
-    Shapes: v (n, V) -> v' (n, V).   Exactness: exact draws; p(v) of the machine is left invariant.
-    Raises: ValueError for wrong shapes or dtypes, or a ``v`` that is not binary.
+    Exactness: exact draws; p(v) of the machine is left invariant.
     """
-    check_rbm(theta)
-    check_visible(theta, v)
     stream = as_stream(rng, like=v)
     mean_hidden = hidden_on(hidden_input(theta, v))
     h = draw_hidden(mean_hidden, stream)
@@ -51,13 +47,13 @@ def gibbs_step(theta: RBM, v: Array, *, rng: Rng) -> tuple[Array, GibbsInfo]:
     return draw_visible(mean_visible, stream), GibbsInfo(h, mean_hidden, mean_visible)
 
 
-def gibbs_kernel(theta: RBM) -> Array:
+@checked
+def gibbs_kernel(theta: RBM) -> Law[Array, "2**V 2**V"]:
     r"""Return :math:`K(v, v') = \sum_h p(h \mid v)\, p(v' \mid h)`, rows in the order of ``binary_states``.
 
-    Shapes: -> (2^V, 2^V), every row sums to one.   Exactness: exact.   Cost: 2^(2V + H) multiplications.
+    Exactness: exact.   Cost: 2^(2V + H) multiplications.
     Raises: ValueError where a table of the kernel has too many entries.
     """
-    check_rbm(theta)
     visible, hidden = theta.W.shape
     check_enumerable("the Gibbs kernel", (2,) * (visible + max(visible, hidden)))
     xp = array_namespace(*theta)
@@ -66,48 +62,47 @@ def gibbs_kernel(theta: RBM) -> Array:
     return xp.matrix_transpose(down @ up)
 
 
-def gibbs_law(theta: RBM, law: Array, *, steps: int) -> Array:
+@checked
+def gibbs_law(theta: RBM, law: Law[Array, "2**V"], *, steps: Count[int, 0]) -> Law[Array, "2**V"]:
     """Return the law of v after ``steps`` full Gibbs steps from ``law``, exactly, without the kernel.
 
-    Shapes: law (2^V,) in the order of ``binary_states`` -> (2^V,).   Exactness: exact.
+    Laws are in the order of ``binary_states``.
+    Exactness: exact.
     Cost: 2^(V + H + 1) multiplications a step; tables of 2^(V + H / 2) and 2^(H + V / 2) numbers.
-    Raises: ValueError where ``law`` is not a law of the visible states, or has too many of them.
     """
-    check_count("steps", steps, least=0)
-    _check_layer_law(theta, law, "visible")
+    _check_halves(theta)
     up, down = _hidden_halves(theta), _visible_halves(theta)
     for _ in range(steps):
         law = _push(_push(law, *up), *down)
     return law
 
 
-def hidden_law(theta: RBM, law: Array) -> Array:
+@checked
+def hidden_law(theta: RBM, law: Law[Array, "2**V"]) -> Law[Array, "2**H"]:
     r"""Return :math:`\sum_v \mathrm{law}(v)\, p(h \mid v)` of every h: half a Gibbs step.
 
-    Shapes: law (2^V,) -> (2^H,).   Exactness: exact.   Cost: 2^(V + H) multiplications.
+    Exactness: exact.   Cost: 2^(V + H) multiplications.
     """
-    _check_layer_law(theta, law, "visible")
+    _check_halves(theta)
     return _push(law, *_hidden_halves(theta))
 
 
-def visible_law(theta: RBM, law: Array) -> Array:
+@checked
+def visible_law(theta: RBM, law: Law[Array, "2**H"]) -> Law[Array, "2**V"]:
     r"""Return :math:`\sum_h \mathrm{law}(h)\, p(v \mid h)` of every v: the other half of a Gibbs step.
 
-    Shapes: law (2^H,) -> (2^V,).   Exactness: exact.   Cost: 2^(V + H) multiplications.
+    Exactness: exact.   Cost: 2^(V + H) multiplications.
     """
-    _check_layer_law(theta, law, "hidden")
+    _check_halves(theta)
     return _push(law, *_visible_halves(theta))
 
 
-def law_of_units(inputs: Array) -> Array:
-    """Return the law of binary units with these inputs, over all their states.      [BA] eq. 4-5
+@checked
+def law_of_units(inputs: Real[Array, "n units"]) -> Law[Array, "2**units n", 0]:
+    """Return the law of binary units with these inputs, a column per row of inputs.      [BA] eq. 4-5
 
-    Shapes: inputs (n, units) -> (2^units, n), one column per row of inputs.   Exactness: exact.
+    Exactness: exact.
     """
-    check_floating("inputs", inputs)
-    if inputs.ndim != 2:
-        raise ValueError(f"inputs must have shape (n, units), got {tuple(inputs.shape)}")
-    check_finite("inputs", inputs)
     inputs = array_namespace(inputs).matrix_transpose(inputs)
     return law_of_bits(sigmoid(-inputs), sigmoid(inputs))
 
@@ -132,13 +127,7 @@ def _halves(inputs: Array) -> tuple[Array, Array]:
     return law_of_units(inputs[:, :middle]), law_of_units(inputs[:, middle:])
 
 
-def _check_layer_law(theta: RBM, law: Array, layer: str) -> None:
-    check_rbm(theta)
-    array_namespace(law, *theta)
+def _check_halves(theta: RBM) -> None:
     visible, hidden = theta.W.shape
-    units = {"visible": visible, "hidden": hidden}[layer]
     entries = max(visible + (hidden + 1) // 2, hidden + (visible + 1) // 2)
     check_enumerable("the table of a conditional law", (2,) * entries)
-    check_shape("law", law, 2**units)
-    check_floating("law", law, like=theta.W)
-    check_law("law", law)

@@ -3,59 +3,57 @@
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array
+from ..contracts import Bits, Law, Real, checked
 from ..numerics import log_sigmoid, softplus
 from ..trees import difference
 from .partition import log_partition, model_statistics
-from .rbm import RBM, check_rbm, check_visible, data_statistics, free_energy, hidden_input
+from .rbm import RBM, data_statistics, free_energy, hidden_input
 
 _BLOCK = 2**18  # numbers per block of the pseudo-likelihood's flips
 
 
-def log_likelihood(theta: RBM, v: Array) -> Array:
+@checked
+def log_likelihood(theta: RBM, v: Bits[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return :math:`\log p(v) = -F(v) - \log Z` of each row, in nats.      [BA] eq. 2-3, 6
 
-    Shapes: v (n, V) -> (n,).   Exactness: exact.   Cost: 2^min(V, H) states.
+    Exactness: exact.   Cost: 2^min(V, H) states.
     Raises: ValueError where the smaller layer has too many units to enumerate.
     """
     return log_normalised(theta, v, log_partition(theta))
 
 
-def log_normalised(theta: RBM, v: Array, log_z: Array) -> Array:
+@checked
+def log_normalised(theta: RBM, v: Bits[Array, "n V"], log_z: Real[Array, ""]) -> Real[Array, "n"]:
     """Return -F(v) - log Z of each row, given log Z or an estimate of it.      [BA] eq. 2
 
-    Shapes: v (n, V), log_z 0-d -> (n,).   Exactness: that of ``log_z``.
-    Raises: ValueError for wrong shapes or dtypes, or a ``v`` that is not binary.
+    Exactness: that of ``log_z``.
     """
-    check_array("log_z", log_z, like=v)
     return -free_energy(theta, v) - log_z
 
 
-def log_likelihood_grad(theta: RBM, v: Array, *, weights: Array | None = None) -> RBM:
+@checked
+def log_likelihood_grad(theta: RBM, v: Real[Array, "n V"], *, weights: Law[Array, "n"] | None = None) -> RBM:
     r"""Return the gradient of the mean log-likelihood of the rows of ``v``, exactly.
 
     .. math:: \partial_\theta \textstyle\sum_t w_t \log p(v^{(t)}) = \mathbb{E}_{v,h}[\partial_\theta E(v, h)]
               - \sum_t w_t\, \mathbb{E}_h[\partial_\theta E(v^{(t)}, h) \mid v^{(t)}]      [BA] eq. 7
 
-    Shapes: v (n, V), weights (n,), a law over the rows (1/n each where it is not given) -> RBM.
     Exactness: exact; real-valued rows (grey levels) are taken as they stand.   Cost: 2^min(V, H) states.
     Raises: ValueError where the smaller layer has too many units to enumerate.
     """
     return difference(data_statistics(theta, v, weights=weights), model_statistics(theta))
 
 
-def pseudo_log_likelihood(theta: RBM, v: Array) -> Array:
+@checked
+def pseudo_log_likelihood(theta: RBM, v: Bits[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return :math:`\sum_i \log p(v_i \mid v_{-i})` of each row, in nats.
 
     Flipping unit i changes the free energy by a difference that needs no Z, and the hidden inputs by
     :math:`\pm W_i`:
     :math:`\log p(v_i \mid v_{-i}) = \log\sigma(F(v \text{ with } v_i \text{ flipped}) - F(v))`.   [AL] 5.3.7
 
-    Shapes: v (n, V) -> (n,).   Exactness: exact (all V units, no sampling).   Cost: n V H softplus.
-    Raises: ValueError for wrong shapes or dtypes, or a ``v`` that is not binary.
+    Exactness: exact (all V units, no sampling).   Cost: n V H softplus.
     """
-    check_rbm(theta)
-    check_visible(theta, v)
     xp = array_namespace(v)
     n, rows = v.shape[0], max(1, _BLOCK // (theta.W.shape[0] * theta.W.shape[1]))
     blocks = (v[i : min(i + rows, n), :] for i in range(0, n, rows))

@@ -8,40 +8,34 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_binary, check_finite, check_floating, check_shape
+from ..contracts import Bits, Law, Real, checked
 from ..numerics import log_sum_exp
 from ..states import binary_states, check_enumerable
-from .rbm import RBM, check_rbm
+from ..trees import difference
+from .rbm import RBM
 
 
 class BM(NamedTuple):
     """Parameters of a Boltzmann machine; a gradient is a BM too."""
 
-    L: Array  # (n, n) couplings, symmetric, zero on the diagonal
-    b: Array  # (n,) biases
+    L: Real[Array, "n n"]  # couplings, symmetric, zero on the diagonal
+    b: Real[Array, "n"]  # biases
+
+    def relation(self, name: str) -> None:
+        """Raise ValueError unless ``L`` is symmetric and zero on the diagonal."""
+        xp = array_namespace(self.L)
+        if not bool(xp.all(xp.matrix_transpose(self.L) == self.L)):
+            raise ValueError(f"{name}.L must be symmetric, got couplings that differ from their transpose")
+        if bool(xp.any(self.L * xp.eye(self.L.shape[0], dtype=self.L.dtype, device=self.L.device) != 0)):
+            raise ValueError(f"{name}.L must be zero on the diagonal: a unit is not coupled to itself")
 
 
-def check_bm(theta: BM) -> None:
-    """Raise ValueError unless ``L`` is square, symmetric, zero on the diagonal, and everything is finite."""
-    xp = array_namespace(*theta)
-    check_shape("theta.b", theta.b, None)
-    n = theta.b.shape[0]
-    check_shape("theta.L", theta.L, n, n)
-    for name, field in zip(theta._fields, theta, strict=True):
-        check_floating(f"theta.{name}", field, like=theta.b)
-        check_finite(f"theta.{name}", field)
-    if not bool(xp.all(xp.matrix_transpose(theta.L) == theta.L)):
-        raise ValueError("theta.L must be symmetric, got couplings that differ from their transpose")
-    if bool(xp.any(theta.L * xp.eye(n, dtype=theta.L.dtype, device=theta.L.device) != 0)):
-        raise ValueError("theta.L must be zero on the diagonal: a unit is not coupled to itself")
-
-
+@checked
 def from_rbm(theta: RBM) -> BM:
     """Return the same law as a general machine: visible units first, no couplings within a layer.
 
-    Shapes: RBM of V and H units -> BM of V + H.   Exactness: exact.      [BA] 2.1
+    Exactness: exact.      [BA] 2.1
     """
-    check_rbm(theta)
     xp = array_namespace(*theta)
     visible, hidden = theta.W.shape
     within = [xp.zeros((n, n), dtype=theta.W.dtype, device=theta.W.device) for n in (visible, hidden)]
@@ -50,52 +44,51 @@ def from_rbm(theta: RBM) -> BM:
     return BM(xp.concat([upper, lower]), xp.concat([theta.b, theta.c]))
 
 
-def energy(theta: BM, x: Array) -> Array:
+@checked
+def energy(theta: BM, x: Bits[Array, "m n"]) -> Real[Array, "m"]:
     r"""Return the energy of each state, every coupled pair counted once.
 
     .. math:: E(x) = -\tfrac12 x^\top L x - b^\top x      [BA] 2, [SH] 2.1 (Markov networks)
 
-    Shapes: x (m, n) -> (m,).   Exactness: exact.
-    Raises: ValueError for wrong shapes, dtypes or states that are not binary.
+    Exactness: exact.
     """
-    check_bm(theta)
-    _check_states("x", x, theta, theta.b.shape[0])
     return _energy(theta, x)
 
 
-def log_partition(theta: BM) -> Array:
+@checked
+def log_partition(theta: BM) -> Real[Array, ""]:
     r"""Return :math:`\log Z = \log\sum_x e^{-E(x)}`.      [BA] eq. 3
 
-    Shapes: -> ().   Exactness: exact.   Cost: n 2^n numbers.
+    Exactness: exact.   Cost: n 2^n numbers.
     Raises: ValueError where there are too many states.
     """
-    check_bm(theta)
     return log_sum_exp(-_energy(theta, _states(theta)))
 
 
-def state_law(theta: BM) -> Array:
+@checked
+def state_law(theta: BM) -> Law[Array, "2**n"]:
     """Return p(x) of every state, in the order of ``binary_states``.      [BA] eq. 2
 
-    Shapes: -> (2^n,).   Exactness: exact.   Cost: n 2^n numbers.
+    Exactness: exact.   Cost: n 2^n numbers.
     Raises: ValueError where there are too many states.
     """
-    check_bm(theta)
     xp = array_namespace(*theta)
     minus_energy = -_energy(theta, _states(theta))
     return xp.exp(minus_energy - log_sum_exp(minus_energy))
 
 
-def log_likelihood(theta: BM, v: Array) -> Array:
+@checked
+def log_likelihood(theta: BM, v: Bits[Array, "m k"]) -> Real[Array, "m"]:
     r"""Return :math:`\log p(v)` of each row, the units beyond the first ``v.shape[1]`` summed out, in nats.
 
-    Shapes: v (m, k) with 1 <= k <= n -> (m,).   Exactness: exact.   Cost: n 2^n + m n 2^(n-k) numbers.
-    Raises: ValueError for wrong shapes, dtypes or values, or too many states.
+    Exactness: exact.   Cost: n 2^n + m n 2^(n-k) numbers.
     """
     _, minus_energy = _completions(theta, v)
     return log_sum_exp(minus_energy, axis=1) - log_partition(theta)
 
 
-def log_likelihood_grad(theta: BM, v: Array) -> BM:
+@checked
+def log_likelihood_grad(theta: BM, v: Bits[Array, "m k"]) -> BM:
     r"""Return the gradient of the mean log-likelihood of the rows of ``v``.
 
     .. math:: \partial_{L_{ij}} = \mathbb{E}_{\mathrm{data}}[x_i x_j] - \mathbb{E}_{\mathrm{model}}[x_i x_j],
@@ -104,25 +97,21 @@ def log_likelihood_grad(theta: BM, v: Array) -> BM:
     with the units beyond the first ``v.shape[1]`` drawn from their law given v. An entry of L stands for the
     one parameter that L_ij and L_ji share.      [BA] eq. 7
 
-    Shapes: v (m, k) -> BM, its L symmetric and zero on the diagonal.   Exactness: exact.   Cost: as above.
+    Exactness: exact.   Cost: as above.
     """
     x, minus_energy = _completions(theta, v)
     xp = array_namespace(v)
     posterior = xp.exp(minus_energy - log_sum_exp(minus_energy, axis=1)[:, None])
     data = _moments(x, xp.reshape(posterior, (-1,)) / v.shape[0])
     model = _moments(_states(theta), state_law(theta))
-    return BM(data.L - model.L, data.b - model.b)
+    return difference(data, model)
 
 
 def _completions(theta: BM, v: Array) -> tuple[Array, Array]:
     """Return all states (m 2^(n-k), n) that extend a row of ``v``, and minus their energies (m, 2^(n-k))."""
-    check_bm(theta)
-    array_namespace(theta.b, v)
-    check_shape("v", v, None, None)
     n, k = theta.b.shape[0], v.shape[1]
     if not 1 <= k <= n:
         raise ValueError(f"v must give between 1 and {n} units, got shape {tuple(v.shape)}")
-    _check_states("v", v, theta, k)
     xp = array_namespace(v)
     rows = v.shape[0]
     check_enumerable("the table of completed rows", (rows, *(2,) * (n - k)))
@@ -144,10 +133,3 @@ def _moments(x: Array, p: Array) -> BM:
 
 def _states(theta: BM) -> Array:
     return binary_states(theta.b.shape[0], like=theta.b)
-
-
-def _check_states(name: str, x: Array, theta: BM, units: int) -> None:
-    array_namespace(theta.b, x)
-    check_shape(name, x, None, units)
-    check_floating(name, x, like=theta.b)
-    check_binary(name, x)

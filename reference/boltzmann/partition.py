@@ -25,10 +25,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...backends.arrays import Array, array_namespace, to_numpy
+from ..contracts import Law, Real, checked
 from ..numerics import log_sum_exp, sigmoid, softplus
 from ..states import binary_states, check_enumerable, state_blocks
 from ..trees import add, tree_map
-from .rbm import RBM, check_rbm, visible_input
+from .rbm import RBM, visible_input
 
 MAX_UNITS = 28
 """The smaller layer may have this many units: some minutes of work at 784 units in the other."""
@@ -39,13 +40,13 @@ _RUN = 32  # at most so many groups under one logarithm: a product of brackets s
 _SECOND = 8  # at most so many hidden units in the second half; a block is 2^8 x 2^8 states
 
 
-def log_joint_table(theta: RBM) -> Array:
+@checked
+def log_joint_table(theta: RBM) -> Real[Array, "2**V 2**H"]:
     """Return log p(v, h) of every pair of states, in the order of ``binary_states``.      [BA] eq. 2
 
-    Shapes: -> (2^V, 2^H).   Exactness: exact.   Cost: 2^(V + H) numbers.
+    Exactness: exact.   Cost: 2^(V + H) numbers.
     Raises: ValueError where the table has too many entries.
     """
-    check_rbm(theta)
     xp = array_namespace(*theta)
     check_enumerable("the joint table", (2,) * sum(theta.W.shape))
     v, h = (binary_states(n, like=theta.W) for n in theta.W.shape)
@@ -53,10 +54,11 @@ def log_joint_table(theta: RBM) -> Array:
     return log_joint - log_sum_exp(log_joint)
 
 
-def log_partition(theta: RBM) -> Array:
+@checked
+def log_partition(theta: RBM) -> Real[Array, ""]:
     r"""Return :math:`\log Z = \log\sum_{v,h} e^{-E(v, h)}`.      [BA] eq. 3
 
-    Shapes: -> ().   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Cost: 17/3 operations for each of the 2^min(V, H) max(V, H) pairs, nearly all in matrix products; the
     memory of one block.
     Raises: ValueError where both layers have more than ``MAX_UNITS`` units.
@@ -66,47 +68,48 @@ def log_partition(theta: RBM) -> Array:
     return log_sum_exp(array_namespace(*theta).stack(blocks))
 
 
-def marginal_hidden(theta: RBM) -> Array:
+@checked
+def marginal_hidden(theta: RBM) -> Law[Array, "2**H"]:
     """Return p(h) of every hidden state, in the order of ``binary_states``.
 
-    Shapes: -> (2^H,).   Exactness: exact to rounding.   Cost: 2^H states, whatever V.
+    Exactness: exact to rounding.   Cost: 2^H states, whatever V.
     Raises: ValueError where there are too many hidden units.
     """
     log_weights = log_hidden_weights(theta)
     return array_namespace(*theta).exp(log_weights - log_sum_exp(log_weights))
 
 
-def log_hidden_weights(theta: RBM) -> Array:
+@checked
+def log_hidden_weights(theta: RBM) -> Real[Array, "2**H"]:
     r"""Return :math:`\log\sum_v e^{-E(v, h)} = c^\top h + \sum_i \log(1 + e^{b_i + (W h)_i})` of every h.
 
-    Shapes: -> (2^H,), in the order of ``binary_states``.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Cost: 2^H states, whatever V.
     Raises: ValueError where there are too many hidden units.
     """
-    check_rbm(theta)
     check_enumerable("the hidden layer", (2,) * theta.W.shape[1])
     xp = array_namespace(*theta)
     return xp.concat([xp.reshape(block, (-1,)) for block in _log_weights(theta)])
 
 
-def marginal_visible(theta: RBM) -> Array:
+@checked
+def marginal_visible(theta: RBM) -> Law[Array, "2**V"]:
     """Return p(v) of every visible state, in the order of ``binary_states``.
 
-    Shapes: -> (2^V,).   Exactness: exact to rounding.   Cost: 2^V states, whatever H.
+    Exactness: exact to rounding.   Cost: 2^V states, whatever H.
     Raises: ValueError where there are too many visible units.
     """
-    check_rbm(theta)
     return marginal_hidden(_transpose(theta))
 
 
+@checked
 def model_statistics(theta: RBM) -> RBM:
     r"""Return :math:`\mathbb{E}_{v,h}[(v h^\top, v, h)]` under the model: minus the expected energy gradient.
 
-    Shapes: -> RBM.   Exactness: exact to rounding.      [BA] eq. 7, second term
+    Exactness: exact to rounding.      [BA] eq. 7, second term
     Cost: 2^min(V, H) max(V, H) sigmoids, in blocks of bounded memory.
     Raises: ValueError where both layers have more than ``MAX_UNITS`` units.
     """
-    check_rbm(theta)
     xp = array_namespace(*theta)
     if theta.W.shape[0] < theta.W.shape[1]:
         return _transpose(model_statistics(_transpose(theta)))
@@ -122,11 +125,11 @@ def model_statistics(theta: RBM) -> RBM:
     return total
 
 
-def law_of_bits(off: Array, on: Array) -> Array:
-    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K, unchecked.
+@checked
+def law_of_bits(off: Real[Array, "... K? n"], on: Real[Array, "... K? n"]) -> Real[Array, "... 2**K n"]:
+    r"""Return :math:`\prod_k \mathrm{on}_k^{x_k}\,\mathrm{off}_k^{1-x_k}` of every x in {0,1}^K.
 
     Both factors are given because 1 - on would lose the small ones; they need not sum to one.
-    Shapes: off, on (..., K, n) -> (..., 2^K, n), x in the order of ``binary_states``.
     Exactness: exact to rounding.
     """
     xp = array_namespace(off, on)
@@ -227,7 +230,6 @@ def _transpose(theta: RBM) -> RBM:
 
 def _narrow_hidden(theta: RBM) -> RBM:
     """Return the machine with the smaller layer hidden.  Raises: ValueError where that is too large."""
-    check_rbm(theta)
     visible, hidden = theta.W.shape
     check_enumerable("the smaller layer", (2,) * min(visible, hidden), limit=2**MAX_UNITS)
     return theta if hidden <= visible else _transpose(theta)

@@ -16,36 +16,36 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_shape
-from .annealing import check_beta, check_betas, intermediate, log_density, move
-from .rbm import RBM, check_visible, hidden_input
+from ..contracts import Bits, Number, Real, checked
+from .annealing import check_betas, log_density, move
+from .rbm import RBM, hidden_input
 
 
 class TemperingInfo(NamedTuple):
     """What became of the proposals, pair by pair from hot to cold."""
 
-    log_ratio: Array  # (n, R - 1) log of the ratio whose minimum with 1 is the probability of a swap
-    swapped: Array  # (n, R - 1) ones and zeros
+    log_ratio: Real[Array, "n swaps"]  # log of the ratio whose minimum with 1 is the probability of a swap
+    swapped: Bits[Array, "n swaps"]  # ones and zeros
 
 
+@checked
 def swap_log_ratio(
-    theta: RBM, base: Array, hot: Array, cold: Array, *, beta_hot: float, beta_cold: float
-) -> Array:
+    theta: RBM,
+    base: Real[Array, "V"],
+    hot: Bits[Array, "n V"],
+    cold: Bits[Array, "n V"],
+    *,
+    beta_hot: Number[float, "[0, 1]"],
+    beta_cold: Number[float, "[0, 1]"],
+) -> Real[Array, "n"]:
     r"""Return the log of the ratio whose minimum with 1 is the probability to exchange two states.
 
     .. math:: \log\frac{f_{\beta_1}(v_2)\, f_{\beta_2}(v_1)}{f_{\beta_1}(v_1)\, f_{\beta_2}(v_2)}
 
     with f the unnormalised marginals of ``annealing``: no partition function enters.
 
-    Shapes: hot, cold (n, V) -> (n,).   Exactness: exact.
-    Raises: ValueError for wrong shapes or dtypes, states that are not binary, or a beta outside [0, 1].
+    Exactness: exact.
     """
-    array_namespace(hot, cold, *theta)
-    intermediate(theta, base, beta_hot)  # checks both
-    check_beta("beta_cold", beta_cold)
-    check_visible(theta, hot, name="hot")
-    check_visible(theta, cold, name="cold")
-    check_shape("cold", cold, *hot.shape)
     x_hot, x_cold = hidden_input(theta, hot), hidden_input(theta, cold)
 
     def gain(v: Array, x: Array) -> Array:  # of v, going from hot to cold
@@ -54,21 +54,21 @@ def swap_log_ratio(
     return gain(hot, x_hot) - gain(cold, x_cold)
 
 
+@checked
 def tempering_step(
-    theta: RBM, base: Array, v: Array, *, betas: Sequence[float] | Array, rng: Rng
-) -> tuple[Array, TemperingInfo]:
+    theta: RBM, base: Real[Array, "V"], v: Bits[Array, "n R V"], *, betas: Sequence[float] | Array, rng: Rng
+) -> tuple[Bits[Array, "n R V"], TemperingInfo]:
     """Return all states after a Gibbs step in each machine and one sweep of swaps, and what was swapped.
 
-    Shapes: v (n, R, V), the state of n independent ladders of R = len(betas) machines -> (n, R, V).
+    A row of v is the state of a ladder of R = len(betas) machines; rows are independent.
+
     Exactness: exact draws; the product of the R laws is left invariant.
-    Raises: ValueError for wrong shapes or dtypes, a ``v`` that is not binary, or betas that do not increase
-    from 0 to 1.
     """
     xp = array_namespace(v, *theta)
     ladder = check_betas(betas)
-    intermediate(theta, base, 0.0)  # checks both
-    check_shape("v", v, None, len(ladder), theta.W.shape[0])
-    check_visible(theta, xp.reshape(v, (-1, theta.W.shape[0])))
+    if v.shape[1] != len(ladder):
+        wanted = f"(n >= 1, {len(ladder)}, {v.shape[2]})"
+        raise ValueError(f"v must have shape {wanted}, a state for each beta, got {tuple(v.shape)}")
     stream = as_stream(rng, like=v)
 
     states = [

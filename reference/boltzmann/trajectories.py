@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_count, check_floating, check_law, check_shape
+from ..contracts import Count, Law, LogWeights, Numbers, checked
 from ..numerics import log_sigmoid, log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable
 from ..trees import difference
-from .rbm import RBM, check_rbm, hidden_input, visible_input
+from .rbm import RBM, hidden_input, visible_input
 
 
 class PathGradient(NamedTuple):
@@ -24,14 +24,15 @@ class PathGradient(NamedTuple):
     ratio: RBM  # [BP] eq. 36: minus the expected direction of CD-k
 
 
-def log_forward(theta: RBM, *, k: int) -> Array:
+@checked
+def log_forward(theta: RBM, *, k: Count[int, 1]) -> LogWeights[Array, "..."]:
     r"""Return :math:`\log q(z_0, x_1, \dots, x_k \mid x_0)` of every trajectory.      [BP] 5.4
 
-    Shapes: -> (2^V, 2^H, 2^V, ..., 2^V), 2k + 1 axes.   Exactness: exact.   Cost: 2^(V(k+1) + Hk) numbers.
+    Exactness: exact.   Cost: 2^(V(k+1) + Hk) numbers.
     Raises: ValueError, with the number of trajectories, where they are too many.
     """
-    _check_trajectories(theta, k)
     xp = array_namespace(*theta)
+    _check_trajectories(theta, k)
     up, down = _log_up(theta), _log_down(theta)
     table = xp.zeros((up.shape[0],), dtype=up.dtype, device=up.device)
     for _ in range(k):
@@ -40,7 +41,8 @@ def log_forward(theta: RBM, *, k: int) -> Array:
     return table
 
 
-def log_backward(theta: RBM, *, k: int) -> Array:
+@checked
+def log_backward(theta: RBM, *, k: Count[int, 1]) -> LogWeights[Array, "..."]:
     r"""Return :math:`\log p(x_0, z_0, \dots, z_{k-1} \mid x_k)`, the same chain from its end.   [BP] 5.4
 
     Shapes and cost: as ``log_forward``.   Exactness: exact.
@@ -48,44 +50,52 @@ def log_backward(theta: RBM, *, k: int) -> Array:
     return _reverse(log_forward(theta, k=k), 2 * k + 1)
 
 
-def log_encoder(theta: RBM, law: Array, *, k: int) -> Array:
+@checked
+def log_encoder(theta: RBM, law: Law[Array, "2**V"], *, k: Count[int, 1]) -> LogWeights[Array, "..."]:
     r"""Return :math:`\log q(\tau) = \log \mathcal D(x_0) + \log q(z_0, \dots, x_k \mid x_0)`.      [BP] 5.4
 
-    Shapes: law (2^V,) -> as ``log_forward``.   Exactness: exact; minus infinity where the law has no mass.
+    Exactness: exact; minus infinity where the law has no mass.
     """
-    return _log_start(theta, law, k, "law") + log_forward(theta, k=k)
+    return _log_start(theta, law, k) + log_forward(theta, k=k)
 
 
-def log_decoder(theta: RBM, prior: Array, *, k: int) -> Array:
+@checked
+def log_decoder(theta: RBM, prior: Law[Array, "2**V"], *, k: Count[int, 1]) -> LogWeights[Array, "..."]:
     r"""Return :math:`\log p(\tau) = \log p(x_k) + \log p(x_0, \dots, z_{k-1} \mid x_k)`.      [BP] 5.4
 
-    Shapes: prior (2^V,), a law of x_k -> as ``log_forward``.   Exactness: exact.
+    Exactness: exact.
     """
-    start = _log_start(theta, prior, k, "prior")
+    start = _log_start(theta, prior, k)
     return _reverse(start, 2 * k + 1) + log_backward(theta, k=k)
 
 
-def path_kl(theta: RBM, law: Array, prior: Array, *, k: int) -> Array:
+@checked
+def path_kl(
+    theta: RBM, law: Law[Array, "2**V"], prior: Law[Array, "2**V"], *, k: Count[int, 1]
+) -> Numbers[Array, ""]:
     r"""Return :math:`\mathrm{KL}(q \| p) = \sum_\tau q(\tau) \log \frac{q(\tau)}{p(\tau)}`.    [BP] eq. 24-25
 
     With the prior q(x_k) of eq. 32, which is ``gibbs_law(theta, law, steps=k)``, this is
     KL(D || pi) - KL(q(x_k) || pi), pi the RBM's marginal: what contrastive divergence is named after.
     With prior pi it is KL(D || pi) for every k.
-    Shapes: laws (2^V,) -> scalar.   Exactness: exact.   Cost: as ``log_forward``.
+    Exactness: exact.   Cost: as ``log_forward``.
     """
     xp = array_namespace(law)
     log_q, log_p = log_encoder(theta, law, k=k), log_decoder(theta, prior, k=k)
     return xp.sum(_weigh(log_q, log_q, log_p))
 
 
-def path_kl_grad(theta: RBM, law: Array, prior: Array, *, k: int) -> PathGradient:
+@checked
+def path_kl_grad(
+    theta: RBM, law: Law[Array, "2**V"], prior: Law[Array, "2**V"], *, k: Count[int, 1]
+) -> PathGradient:
     r"""Return the two parts of the gradient of ``path_kl``; their sum is the gradient.      [BP] eq. 35
 
     .. math:: \mathbb{E}_{\mathcal D}\mathbb{E}_{q(\tau_x \mid x)}\big[\nabla\log q(\tau_x \mid x)
               \log\tfrac{q(\tau_x \mid x)}{p(\tau_x \mid x)}\big] + \mathbb{E}_q\big[\nabla
               \log\tfrac{q(z_0, \dots, x_k \mid x_0)}{p(x_0, \dots, z_{k-1} \mid x_k)}\big]
 
-    Shapes: laws (2^V,) -> RBMs.   Cost: as ``log_forward``.
+    Cost: as ``log_forward``.
     Exactness: exact where ``prior`` is q(x_k), whose own score has mean zero (eq. 34), or is held fixed.
     """
     log_q, log_p = log_encoder(theta, law, k=k), log_decoder(theta, prior, k=k)
@@ -147,12 +157,9 @@ def _log_bernoulli_table(logits: Array, states: Array) -> Array:
     return log_sigmoid(logits) @ transposed + log_sigmoid(-logits) @ (1 - transposed)
 
 
-def _log_start(theta: RBM, law: Array, k: int, name: str) -> Array:
+def _log_start(theta: RBM, law: Array, k: int) -> Array:
     """Return the logarithm of a law of x_0, as a table that broadcasts over trajectories."""
     _check_trajectories(theta, k)
-    check_shape(name, law, 2 ** theta.W.shape[0])
-    check_floating(name, law, like=theta.W)
-    check_law(name, law)
     xp = array_namespace(law, *theta)
     zero = law == 0
     log_law = xp.where(zero, xp.full_like(law, -float("inf")), xp.log(xp.where(zero, xp.ones_like(law), law)))
@@ -172,7 +179,5 @@ def _reverse(table: Array, axes: int) -> Array:
 
 
 def _check_trajectories(theta: RBM, k: int) -> None:
-    check_rbm(theta)
-    check_count("k", k)
     visible, hidden = theta.W.shape
     check_enumerable("the set of trajectories", (2,) * (visible * (k + 1) + hidden * k))

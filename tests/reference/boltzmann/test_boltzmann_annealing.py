@@ -239,9 +239,9 @@ def test_bad_input_is_refused_by_name():
         ais(theta, BASE, betas=[0, 1], chains=0, rng=0)
     with pytest.raises(ValueError, match="v must hold zeros and ones"):
         reverse_ais(theta, BASE, np.full((2, 3), 0.5), betas=[0, 1], rng=0)
-    with pytest.raises(ValueError, match=r"v must have shape \(n >= 1, 3\), got \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"v must have shape \(m >= 1, 3\), got \(0, 3\)"):
         reverse_ais(theta, BASE, np.zeros((0, 3)), betas=[0, 1], rng=0)
-    with pytest.raises(ValueError, match="pseudo_count must be positive"):
+    with pytest.raises(ValueError, match="pseudo_count must be a number above 0 and finite"):
         base_rate(np.zeros((2, 3)), pseudo_count=0.0)
     with pytest.raises(ValueError, match="v must hold probabilities"):
         base_rate(np.full((2, 3), np.nan), pseudo_count=1.0)

@@ -280,8 +280,8 @@ NAN = float("nan")
         ({"v": np.array([[0, 1, 0.5]])}, r"v must hold zeros and ones.*0\.5 at index \[0, 2\]"),
         ({"v": np.array([[0, NAN, 1]])}, r"v must hold zeros and ones.*nan at index \[0, 1\]"),
         ({"v": DATA.astype("float32")}, "v must have the dtype of the parameters"),
-        ({"chains": np.zeros((0, 3))}, r"chains \(visible rows\) must have shape"),
-        ({"chains": np.array([[2.0, 0, 0]])}, r"chains \(visible rows\) must hold zeros and ones"),
+        ({"chains": np.zeros((0, 3))}, r"chains must have shape"),
+        ({"chains": np.array([[2.0, 0, 0]])}, r"chains must hold zeros and ones"),
         (
             {"chains": np.zeros((4, 2))},
             r"chains \(visible rows\) must have shape \(n >= 1, 3\), got \(4, 2\)",
@@ -292,7 +292,7 @@ NAN = float("nan")
         ),
         (
             {"chains": np.array([[0, 0.5]]), "variant": HIDDEN_CHAIN},
-            r"chains \(hidden rows\) must hold zeros and ones.*0\.5 at index \[0, 1\]",
+            r"chains must hold zeros and ones.*0\.5 at index \[0, 1\]",
         ),
         ({"chains": np.zeros((4, 2), "float32"), "variant": HIDDEN_CHAIN}, "the dtype of the parameters"),
         (

@@ -117,7 +117,7 @@ def test_saturated_couplings_and_float32(xp):
     [
         ([[0.0, 1.0], [2.0, 0.0]], [0.0, 0.0], r"theta\.L must be symmetric"),
         ([[1.0, 0.0], [0.0, 0.0]], [0.0, 0.0], r"theta\.L must be zero on the diagonal"),
-        ([[0.0, 1.0], [1.0, 0.0]], [0.0], r"theta\.L must have shape \(1, 1\), got \(2, 2\)"),
+        ([[0.0, 1.0], [1.0, 0.0]], [0.0], r"theta\.b must have shape \(2\), got \(1,\)"),
         ([[0.0, math.nan], [math.nan, 0.0]], [0.0, 0.0], r"theta\.L must hold finite numbers"),
     ],
 )
@@ -132,7 +132,7 @@ def test_bad_rows_are_named(xp):
         log_likelihood(theta, xp(np.zeros((1, 3))))
     with pytest.raises(ValueError, match=r"v must hold zeros and ones only"):
         log_likelihood_grad(theta, xp([[0.5]]))
-    with pytest.raises(ValueError, match=r"x must have shape \(n >= 1, 2\), got \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(m >= 1, 2\), got \(1, 1\)"):
         energy(theta, xp([[1.0]]))
     with pytest.raises(ValueError, match=r"states"):
         log_partition(BM(xp(np.zeros((40, 40))), xp(np.zeros(40))))

@@ -166,7 +166,7 @@ def test_float32_stays_float32(xp):
     [
         ({"b": [0.0, 0.0]}, r"theta\.b must have shape \(3\), got \(2,\)"),
         ({"c": [0.0, 0.0, 0.0]}, r"theta\.c must have shape \(2\), got \(3,\)"),
-        ({"W": np.zeros((0, 2))}, r"theta\.W must have shape \(n >= 1, n >= 1\), got \(0, 2\)"),
+        ({"W": np.zeros((0, 2))}, r"theta\.W must have shape \(V >= 1, H >= 1\), got \(0, 2\)"),
         ({"b": [0.0, math.nan, 0.0]}, r"theta\.b must hold finite numbers, got nan at index \[1\]"),
         (
             {"W": [[1.0, 2.0], [3.0, math.inf], [0.0, 0.0]]},
