@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import array_api_compat
 import hypothesis
@@ -247,7 +248,7 @@ def search(
             for case in check.cases:
                 trial(case)
         else:
-            _generate(trial, check.cases, examples, shrink)
+            _generate(trial, check, examples, shrink)
     except Exception as problem:
         flaky = isinstance(problem, hypothesis.errors.Flaky)
         case, problem = (None, problem) if flaky or not last else last
@@ -255,10 +256,9 @@ def search(
     return Finding("passed", examples=count)
 
 
-def _generate(trial: Callable[[Any], None], cases: Any, examples: int, shrink: bool) -> None:
+def _generate(trial: Callable[[Any], None], check: Check, examples: int, shrink: bool) -> None:
     settings = hypothesis.settings(
         max_examples=examples,
-        derandomize=True,
         database=None,
         deadline=None,
         report_multiple_bugs=False,
@@ -266,8 +266,9 @@ def _generate(trial: Callable[[Any], None], cases: Any, examples: int, shrink: b
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
     )
-    generate: Any = hypothesis.given(cases)
-    settings(generate(trial))()
+    generate: Any = hypothesis.given(check.cases)
+    seed: Any = hypothesis.seed(crc32(check.name.encode()))  # else it is made of the text of `trial`
+    settings(seed(generate(trial)))()
 
 
 def _finding(check: Check, case: Any, problem: BaseException) -> Finding:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from exactgen.proofs_check import check as registry
 from exactgen.proofs_check import checks, ledger
 from exactgen.proofs_check.check import Check
+from exactgen.proofs_check.runner import Options, describe, run_check
 
 CHECKS = checks.load_checks()
 
@@ -67,3 +70,18 @@ def test_cases_do_not_depend_on_the_modules_that_are_loaded() -> None:
     alone = said(script, "alone")
     assert alone.count("\n") >= 120
     assert alone == said(script, "all")
+
+
+def test_a_check_has_cases_of_its_own_by_its_name(make: Any) -> None:
+    def cases(name: str) -> list[str]:
+        seen = []
+
+        def look(impl: Any, x: Any) -> None:
+            seen.append(describe(x))
+
+        look.__name__ = name
+        make(look)
+        assert run_check(registry.REGISTRY.pop(name), Options()).result == "passed"
+        return seen
+
+    assert cases("one") == cases("one") != cases("two")
