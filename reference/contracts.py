@@ -19,17 +19,20 @@ Of arrays: ``Bits`` (0 or 1), ``Prob`` ([0, 1]), ``Law`` (sums to one along its 
 Shapes: ``"n V"`` names lengths, at least 1 (``K?`` may be 0); a name means one length in all arguments and
     their fields.  ``""`` is 0-d, ``3`` is 3, ``_`` any length, ``2**H`` or ``K+1`` computed, ``...`` any
     lengths, ``*S`` any lengths of one name, ``*#S`` lengths that broadcast.
+Trees: ``Tree[tuple, "theta"]`` is taken apart as its NamedTuples declare, whatever they are; arrays beside
+    them are finite.  A type variable means its bound.
 Of others: ``Count[int, 1]`` (an integer of at least 1), ``Number[float, "[0, 1)"]`` (an interval; ``inf`` may
     be its open end), ``Choice[str, "mean", "sample"]`` or ``Literal``; all of it also ``| None``, in
     ``Sequence[...]``, in tuples, for ``*arguments``, and in unions of NamedTuples.
 NamedTuples declare their fields; those that hold arrays are taken apart: ``theta.W``.  Each in a sequence has
     lengths of its own; so has ``Own[RBM, "top_"]``, whose V is ``top_V`` outside.  What fields must satisfy
     together (a symmetric matrix), a method ``relation(name)`` checks.  What else no declaration can say is
-    one explicit check in the body.  Plain annotations (``int``, ``str``, ``Rng``) say nothing.
+    one explicit check in the body, perhaps by ``conform``.  Plain annotations (``int``, ``Rng``) say nothing.
 
 What it does
     Only the outermost call checks: inside a checked function all others are called as if they were not.  A
-    function that is given functions (a ``Callable``, perhaps in a field) calls them as if from outside.
+    function that is given functions (a ``Callable``, perhaps in a field, or objects of a class that says
+    ``__called_back__``) calls them as if from outside.
     All floating arrays have one dtype, that of the first; all arrays one backend and device.
     ``with unchecked_values():`` leaves out what needs values: then JAX's ``jit``, ``grad`` and ``vmap`` and
     ``torch.func`` run through.  ``contract(energy)`` gives the declaration; the docstring's Shapes line is
@@ -82,7 +85,9 @@ __all__ = [
     "Prob",
     "Raw",
     "Real",
+    "Tree",
     "checked",
+    "conform",
     "contract",
     "unchecked_values",
 ]
@@ -162,9 +167,10 @@ if TYPE_CHECKING:
     from typing import Annotated as Prob
     from typing import Annotated as Raw
     from typing import Annotated as Real
+    from typing import Annotated as Tree
 else:
     globals().update({kind.name: _Maker(kind) for kind in KINDS})
-    Choice, Count, Number, Own = (_Maker(name) for name in ("Choice", "Count", "Number", "Own"))
+    Choice, Count, Number, Own, Tree = map(_Maker, ("Choice", "Count", "Number", "Own", "Tree"))
 
 
 class Declared:
@@ -444,6 +450,19 @@ class Together(Declared):
         return ", ".join(words for part in self.each if (words := part.words()))
 
 
+class Branches(Declared):
+    """A tree of whatever NamedTuples, each taken apart as it declares; other leaves are finite arrays."""
+
+    def visit(self, value: Any, call: Call) -> None:
+        if _is_record(type(value)):
+            _declared(type(value), self.name, f"{self.name}.").visit(value, call)
+        elif isinstance(value, tuple):
+            for i, part in enumerate(value):
+                Branches(f"{self.name}[{i}]").visit(part, call)
+        else:
+            _declared(Real[Array, "..."], self.name).visit(value, call)
+
+
 class Either(Declared):
     """One of several declarations; None may be one of them."""
 
@@ -475,12 +494,15 @@ class Either(Declared):
 
 def _declared(hint: Any, name: str, prefix: str = "") -> Declared:
     """Return what a type annotation declares."""
+    hint = getattr(hint, "__bound__", None) or hint  # of a type variable
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         plain, *said = typing.get_args(hint)
         kind, about = next((word for word in said if isinstance(word, _Said)), _Said(None, ()))
         if isinstance(kind, Kind):
             return Arrays(name, kind, *about, prefix=prefix)
+        if kind == "Tree":
+            return Branches(name)
         if kind == "Own":
             return _declared(plain, name, prefix + about[0])
         if kind is not None:
@@ -495,7 +517,7 @@ def _declared(hint: Any, name: str, prefix: str = "") -> Declared:
     if origin in (typing.Union, types.UnionType):
         return Either(name, typing.get_args(hint), prefix)
     each = typing.get_args(hint)
-    if origin is Callable:
+    if origin is Callable or getattr(hint, "__called_back__", False):
         return Function(name)
     if origin in (Sequence, list) or (origin is tuple and each[1:] == (...,)):
         return Many(name, each[0], prefix)
@@ -763,6 +785,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     made.__doc__ = _documented(function.__doc__ or "", declared.shapes)
     made.__contract__ = declared  # type: ignore[attr-defined]
     return made
+
+
+def conform(*said: tuple[str, Any, Any], **lengths: int) -> None:
+    """Raise where a value is not as declared: (name, declaration, value), lengths shared, some known.
+
+    For the body of a function whose signature cannot say it: a declaration that depends on an argument.
+    """
+    call = Call()
+    call.lengths.update(lengths)
+    for name, hint, value in said:
+        _declared(hint, name).visit(value, call)
+    call.settle()
 
 
 def contract(function: Callable[..., Any]) -> Contract:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -27,7 +27,9 @@ from exactgen.reference.contracts import (
     Prob,
     Raw,
     Real,
+    Tree,
     checked,
+    conform,
     contract,
     unchecked_values,
 )
@@ -320,6 +322,55 @@ def test_python_says_what_is_missing() -> None:
     for wrong in (lambda: rows(), lambda: rows(Pair(W, np.zeros(3)), V, V), lambda: kinds(nothing=1)):
         with pytest.raises(TypeError, match=r"missing|positional|unexpected"):
             wrong()
+
+
+# --- declarations that depend on an argument ----------------------------------------------------------------
+
+
+B = np.zeros(3)
+T = TypeVar("T", bound=Tree[tuple, "tree"])
+
+
+class Called:
+    __called_back__: ClassVar[bool] = True
+
+    def __call__(self, v: Any) -> Any:
+        return rows(Pair(W, B), v)
+
+
+@checked
+def trees(tree: T, *, net: Sequence[Called] = ()) -> T:
+    for called in net:
+        called(np.ones(2))
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ((Pair(W, B), (Pair(W, B[:-1]),)), r"tree\[1\]\[0\].b must have shape"),
+        ((Pair(W, B), np.full(2, np.nan)), r"tree\[1\] must hold finite numbers"),
+        (Pair(W, B.astype("float32")), r"tree.b must have the dtype of the parameters"),
+        (Square(np.triu(np.ones((2, 2)))), r"tree.L must be symmetric"),
+    ],
+)
+def test_a_tree_is_taken_apart_as_its_own_fields_declare(tree: Any, words: str) -> None:
+    trees((Pair(W, B), Pair(W[:2], B[:2]), ()))
+    with pytest.raises(ValueError, match=words):
+        trees(tree)
+
+
+def test_objects_that_are_called_back_check_what_they_are_given() -> None:
+    with pytest.raises(ValueError, match="v must have shape"):
+        trees((), net=[Called()])
+
+
+def test_a_declaration_can_depend_on_a_value() -> None:
+    conform(("theta", Pair, Pair(W, B)), ("v", Bits[Array, "n V"], V))
+    with pytest.raises(ValueError, match=r"v must have shape \(n >= 1, 3\)"):
+        conform(("theta", Pair, Pair(W, B)), ("v", Bits[Array, "n V"], V[:, :2]))
+    with pytest.raises(ValueError, match=r"v must have shape \(n >= 1, 7\)"):
+        conform(("v", Raw[Array, "n V"], V), V=7)
 
 
 # --- other transformations -------------------------------------------------------------------------------
