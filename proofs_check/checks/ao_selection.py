@@ -486,7 +486,7 @@ def printed_estimate_is_right_on_average(impl: Implementation, case: Bottom) -> 
     "AO.eq35",
     of=(criteria,),
     cases=small,
-    examples=25,
+    examples=100,
     evidence=EXACTLY,
     printed=printed_estimate_is_right_on_average,
     correction=(

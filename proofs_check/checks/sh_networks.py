@@ -147,7 +147,7 @@ class SingleLayer(NamedTuple):
         },
         "the hidden layer left linear": {"forward": lambda net, theta, x: nets.forward(net[::2], theta, x)},
     },
-    examples=60,
+    examples=120,
 )
 def one_layer_cannot_do_xor(impl: Implementation, case: SingleLayer) -> None:
     """No single layer puts 01 and 10 above both 00 and 11; a network with two hidden units does.
