@@ -17,7 +17,7 @@ from ...reference.numerics import log_sigmoid, log_sum_exp, sigmoid, softplus
 from ...reference.states import binary_states
 from ...reference.trees import scale
 from . import Wrong, mistake
-from .patterns import instead, negated, returning
+from .patterns import given, instead, negated, returning, with_fields
 
 LOG_2 = 0.6931471805599453
 
@@ -41,6 +41,11 @@ def _energy(theta: RBM, v: Array, h: Array) -> Array:
 
 def _log_partition(theta: RBM) -> Array:
     return log_sum_exp(-rbm.free_energy(theta, visible_states(theta)))
+
+
+def _marginal_visible(theta: RBM) -> Array:
+    log_p = likelihood.log_likelihood(theta, visible_states(theta))
+    return array_namespace(log_p).exp(log_p)
 
 
 def model_statistics(theta: RBM, law: Callable[[RBM, Array], Array] | None = None) -> RBM:
@@ -68,9 +73,24 @@ def _move(theta: RBM, base: Array, x: Array, beta: float, stream: Any) -> Array:
     return rbm.draw_visible(rbm.visible_on(rbm.visible_input(at_beta, h)), stream)
 
 
+def _minus_energies(theta: RBM) -> Array:
+    """Return -E of all pairs of states, (2^V, 2^H)."""
+    xp, v, h = array_namespace(*theta), visible_states(theta), binary_states(theta.c.shape[0], like=theta.c)
+    pairs = xp.repeat(v, h.shape[0], axis=0), xp.tile(h, (v.shape[0], 1))
+    return xp.reshape(-rbm.energy(theta, *pairs), (v.shape[0], h.shape[0]))
+
+
+def _joint_table(theta: RBM) -> Array:
+    table = _minus_energies(theta)
+    return table - log_sum_exp(table)
+
+
 BY_DEFINITION: dict[Callable[..., Any], Wrong] = {
     rbm.energy: instead(_energy),
+    partition.log_joint_table: instead(_joint_table),
+    partition.log_hidden_weights: instead(lambda theta: log_sum_exp(_minus_energies(theta), axis=0)),
     partition.log_partition: instead(_log_partition),
+    partition.marginal_visible: instead(_marginal_visible),
     partition.model_statistics: instead(model_statistics),
     likelihood._gains: instead(_gains),
     annealing.log_density: instead(_log_density),
@@ -123,6 +143,47 @@ mistake(
         rbm.visible_term: instead(lambda theta, v: -(v @ theta.b)),
     },
     BY_DEFINITION,
+)
+
+
+mistake(
+    "couplings-halved: The couplings count half.",
+    {
+        rbm.hidden_input: given(with_fields(W=lambda W: W / 2)),
+        rbm.visible_input: given(with_fields(W=lambda W: W / 2)),
+    },
+    BY_DEFINITION,
+)
+mistake("energy-shifted: A constant is added to the energy.", {rbm.energy: returning(lambda E: E + 1)})
+mistake(
+    "units-of-a-layer-coupled: Two visible units are coupled with each other.",
+    {rbm.energy: lambda right, theta, v, h: right(theta, v, h) - v[:, 0] * v[:, -1]},
+)
+mistake(
+    "boltzmann-factor-of-wrong-sign: e^E stands where e^-E belongs.",
+    dict.fromkeys(
+        (partition.log_joint_table, partition.log_partition), given(lambda theta: scale(-1.0, theta))
+    ),
+)
+mistake(
+    "joint-not-normalised: The joint law is not divided by Z.",
+    {partition.log_joint_table: lambda right, theta: right(theta) + partition.log_partition(theta)},
+)
+mistake(
+    "hidden-units-cut-off: Hidden units beyond the number of the visible ones are ignored.",
+    {
+        partition.marginal_visible: given(
+            lambda theta: theta._replace(W=theta.W[:, : min(theta.W.shape)], c=theta.c[: min(theta.W.shape)])
+        )
+    },
+)
+mistake(
+    "hidden-unit-left-out: There is one hidden unit too few.",
+    {partition.marginal_visible: given(lambda theta: theta._replace(W=theta.W[:, 1:], c=theta.c[1:]))},
+)
+mistake(
+    "off-for-on: The probability that a hidden unit is off stands for that it is on.",
+    {rbm.hidden_on: returning(lambda p: 1 - p)},
 )
 
 
@@ -273,6 +334,10 @@ mistake(
         likelihood.log_normalised: lambda right, theta, v, log_z: right(theta, v, 0 * log_z),
         partition.model_statistics: instead(model_statistics),
     },
+)
+mistake(
+    "log-partition-twice: log Z is subtracted twice.",
+    {likelihood.log_normalised: lambda right, theta, v, log_z: right(theta, v, 2 * log_z)},
 )
 mistake(
     "averaged-partition: The states are averaged, not summed: log Z lacks the logarithm of their number.",

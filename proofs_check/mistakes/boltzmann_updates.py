@@ -210,3 +210,14 @@ mistake(
     "states-unweighted: The model's expectation gives all states equal weight instead of p(v).",
     {partition.model_statistics: instead(lambda theta: model_statistics(theta, _equal_weights))},
 )
+
+
+def _of_reconstructions(right: Callable[..., Any], theta: RBM, v: Array, **options: Any) -> Any:
+    xp = array_namespace(v)
+    return right(theta, xp.round(rbm.mean_visible(theta, xp.round(rbm.mean_hidden(theta, v)))), **options)
+
+
+mistake(
+    "reconstruction-for-data: The statistics of a reconstruction stand for those of the data.",
+    {likelihood.log_likelihood_grad: _of_reconstructions},
+)

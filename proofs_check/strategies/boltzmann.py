@@ -29,11 +29,17 @@ class RBMLaw(NamedTuple):
 
 @st.composite
 def rbms(
-    draw: DrawFn, *, max_visible: int = 4, max_hidden: int = 3, scale: float = 2.0, saturation: float = 40.0
+    draw: DrawFn,
+    *,
+    max_visible: int = 4,
+    max_hidden: int = 3,
+    scale: float = 2.0,
+    saturation: float = 40.0,
+    square: bool = False,
 ) -> RBM:
-    """Binary RBMs with V != H."""
-    V = draw(st.integers(1, max_visible))
-    H = draw(st.integers(1, max_hidden).filter(lambda H: H != V))
+    """Binary RBMs with V != H; ``square`` ones have V = H."""
+    V = draw(st.integers(2 if square else 1, max_visible))
+    H = V if square else draw(st.integers(1, max_hidden).filter(lambda H: H != V))
     options = {"scale": scale, "saturation": saturation}
     return RBM(*(draw(weights(*shape, **options)) for shape in ((V, H), (V,), (H,))))
 
