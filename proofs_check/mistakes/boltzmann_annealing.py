@@ -21,6 +21,14 @@ def _move_first(
     return v, annealing.log_weight(theta, base, v, rbm.hidden_input(theta, v), here, there)
 
 
+def _moved_under_the_last(
+    theta: RBM, base: Array, v: Array, here: float, there: float, stream: Any
+) -> tuple[Array, Array]:
+    x = rbm.hidden_input(theta, v)
+    moved = annealing.move(theta, base, x, here, stream) if 0 < there < 1 else v
+    return moved, annealing.log_weight(theta, base, v, x, here, there)
+
+
 def _beta_outside(theta: RBM, base: Array, v: Array, x: Array, beta: float) -> Array:
     visible = v @ ((1 - beta) * base + beta * theta.b)
     return visible + beta * array_namespace(x).sum(softplus(x), axis=1)
@@ -39,6 +47,15 @@ mistake(
     "move-before-weight: "
     "The chain moves to the new temperature before the weight is taken: order of move and weight swapped.",
     {annealing._anneal: instead(_move_first)},
+)
+mistake(
+    "moved-under-the-law-it-leaves: The chain moves under the law that it comes from, not under the next.",
+    {annealing._anneal: instead(_moved_under_the_last)},
+)
+mistake("start-at-zero: The chains start at the zero state.", {annealing._start: returning(lambda v: 0 * v)})
+mistake(
+    "reverse-weights-inverted: The weights of a reverse run have the sign of a forward one.",
+    {annealing.reverse_ais: returning(lambda run: run._replace(log_weights=-run.log_weights))},
 )
 mistake(
     "missing-log-chains: "
