@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reproduce import claims, judging, kept, models, pictures
+from ..reproduce import claims, judging, kept, models
 from . import Wrong, mistake
 from .patterns import instead
 
@@ -121,11 +121,11 @@ def _transposed(rows: Any) -> Any:
 
 mistake(
     "images-of-validation: The images are of the validation part.",
-    {pictures.rows: _rows(lambda t, v: (v, t))},
+    {models.rows: _rows(lambda t, v: (v, t))},
 )
 mistake(
     "rows-and-columns: Rows and columns of images are exchanged.",
-    {pictures.rows: _rows(lambda train, valid: (_transposed(train), valid))},
+    {models.rows: _rows(lambda train, valid: (_transposed(train), valid))},
 )
-mistake("last-images: The last images are drawn.", {pictures.rows: _rows(lambda t, v: (t[::-1], v))})
-mistake("nine-images: One image is missing.", {pictures.rows: _rows(lambda train, valid: (train[:9], valid))})
+mistake("last-images: The last images are drawn.", {models.rows: _rows(lambda t, v: (t[::-1], v))})
+mistake("nine-images: One image is missing.", {models.rows: _rows(lambda train, valid: (train[:9], valid))})
