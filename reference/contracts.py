@@ -21,9 +21,9 @@ Shapes: ``"n V"`` names lengths, at least 1 (``K?`` may be 0); a name means one 
     lengths, ``*S`` any lengths of one name, ``*#S`` lengths that broadcast.
 Trees: ``Tree[tuple, "theta"]`` is taken apart as its NamedTuples declare, whatever they are; arrays beside
     them are finite.  A type variable means its bound.
-Of others: ``Count[int, 1]`` (an integer of at least 1), ``Number[float, "[0, 1)"]`` (an interval; ``inf`` may
-    be its open end), ``Choice[str, "mean", "sample"]`` or ``Literal``; all of it also ``| None``, in
-    ``Sequence[...]``, in tuples, for ``*arguments``, and in unions of NamedTuples.
+Of others: ``Count[int, 1]`` (an integer of at least 1, and a length of the argument's name),
+    ``Number[float, "[0, inf)"]`` (an interval), ``Choice[str, "mean", "sample"]`` or ``Literal``; all of it
+    also ``| None``, in ``Sequence[...]``, in tuples, for ``*arguments``, and in unions of NamedTuples.
 NamedTuples declare their fields; those that hold arrays are taken apart: ``theta.W``.  Each in a sequence has
     lengths of its own; so has ``Own[RBM, "top_"]``, whose V is ``top_V`` outside.  What fields must satisfy
     together (a symmetric matrix), a method ``relation(name)`` checks.  What else no declaration can say is
@@ -125,7 +125,9 @@ KINDS = [
     Kind("Prob", "in [0, 1]", FLOATING, "probabilities in [0, 1]", lambda xp, x: (x >= 0) & (x <= 1)),
     # An entry of a law may exceed one by rounding: the sum bounds it.
     Kind("Law", "law", FLOATING, "probabilities, none negative", lambda xp, x: x >= 0),
-    Kind("NotNegative", "", FLOATING, "numbers that are not negative", lambda xp, x: x >= 0),
+    Kind(
+        "NotNegative", "", FLOATING, "finite numbers, none negative", lambda xp, x: (x >= 0) & xp.isfinite(x)
+    ),
     Kind("Positive", "positive", FLOATING, "positive finite numbers", lambda xp, x: (x > 0) & xp.isfinite(x)),
     Kind(
         "LogWeights", "", FLOATING, "finite numbers or minus infinity", lambda xp, x: x < float("inf")
@@ -316,6 +318,7 @@ class Whole(Declared):
     def visit(self, value: Any, call: Call) -> None:
         if isinstance(value, bool) or not isinstance(value, Integral) or value < self.least:
             raise ValueError(f"{self.name} must be an integer of at least {self.least}, got {value!r}")
+        call.lengths[self.name] = value
 
 
 class Interval(Declared):

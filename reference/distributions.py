@@ -10,126 +10,105 @@ from __future__ import annotations
 import math
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import (
-    check_binary,
-    check_broadcast,
-    check_finite,
-    check_floating,
-    check_indices,
-    check_probability,
-    check_shape,
-)
+from .contracts import Bits, Indices, LogWeights, Prob, Real, checked
 from .numerics import log_sum_exp, sigmoid, softplus, x_log_y
 
 LOG_TWO_PI = math.log(2 * math.pi)
 
 
-def log_bernoulli(x: Array, logits: Array) -> Array:
+@checked
+def log_bernoulli(x: Bits[Array, "*#S"], logits: Real[Array, "*#S"]) -> Real[Array, "*#S"]:
     r"""Return :math:`\log p(x)` of bits with :math:`p(x=1) = \sigma(a)`: :math:`xa - \mathrm{softplus}(a)`.
 
-    Shapes: x binary and logits a broadcast, elementwise.   Exactness: exact to rounding, for any finite a.
-    Raises: ValueError where ``x`` is not binary or ``logits`` is not finite.
+    Exactness: exact to rounding, for any finite a.
     """
     xp = array_namespace(x, logits)
-    check_floating("x", x)
-    check_binary("x", x)
-    check_floating("logits", logits)
-    check_finite("logits", logits)
-    check_broadcast(x=x, logits=logits)
     # x a - softplus(a) would cancel for x = 1 and large a; the sign turns one case into the other.
     return -softplus(xp.where(x == 1, -logits, logits))
 
 
-def log_bernoulli_of_probability(x: Array, p: Array) -> Array:
+@checked
+def log_bernoulli_of_probability(x: Bits[Array, "*#S"], p: Prob[Array, "*#S"]) -> LogWeights[Array, "*#S"]:
     r"""Return :math:`x\log p + (1-x)\log(1-p)`, minus infinity for a bit that never happens.
 
-    Shapes: x binary and p broadcast, elementwise.   Exactness: exact to rounding; p in {0, 1} are allowed.
-    Raises: ValueError where ``x`` is not binary or ``p`` is no probability.
+    Exactness: exact to rounding; p in {0, 1} are allowed.
     """
-    array_namespace(x, p)
-    check_floating("x", x)
-    check_binary("x", x)
-    check_floating("p", p)
-    check_probability("p", p)
-    check_broadcast(x=x, p=p)
     return x_log_y(x, p) + x_log_y(1 - x, 1 - p)
 
 
-def log_categorical(x: Array, logits: Array) -> Array:
+@checked
+def log_categorical(
+    x: Indices[Array, "*S", "K"], logits: LogWeights[Array, "*S K"]
+) -> LogWeights[Array, "*S"]:
     r"""Return :math:`\log p(x) = a_x - \log\sum_k e^{a_k}` of indices x.
 
-    Shapes: x (...) integers, logits (..., K) -> (...).   Exactness: exact; logits may be minus infinity.
+    Exactness: exact; logits may be minus infinity.
     Raises: ValueError where an index is not in 0..K-1, or the largest logit of a row is not finite.
     """
     xp = array_namespace(x, logits)
-    check_shape("x", x, *logits.shape[:-1])
-    check_indices("x", x, logits.shape[-1])
     log_p = log_softmax(logits)
     values = xp.arange(logits.shape[-1], dtype=xp.int64, device=x.device)
     chosen = xp.astype(x, xp.int64)[..., None] == values
     return xp.sum(xp.where(chosen, log_p, xp.zeros_like(log_p)), axis=-1)
 
 
-def log_softmax(logits: Array) -> Array:
+@checked
+def log_softmax(logits: LogWeights[Array, "*S K"]) -> LogWeights[Array, "*S K"]:
     r"""Return :math:`\log p(k) = a_k - \log\sum_j e^{a_j}` of every k.
 
-    Shapes: logits (..., K) -> the same.   Exactness: exact; logits may be minus infinity.
+    Exactness: exact; logits may be minus infinity.
     Raises: ValueError where the largest logit of a row is not finite.
     """
     xp = array_namespace(logits)
-    check_floating("logits", logits)
     top = xp.max(logits, axis=-1, keepdims=True)
-    check_finite("the largest logit of each row", top)
+    if not bool(xp.all(top > -float("inf"))):
+        raise ValueError("logits must give some value of each row a probability, got minus infinity only")
     logits = logits - top  # the same law, and large ones lose no digits
     return logits - log_sum_exp(logits, axis=-1)[..., None]
 
 
-def log_gaussian(x: Array, mean: Array, log_std: Array) -> Array:
+@checked
+def log_gaussian(
+    x: Real[Array, "*#S"], mean: Real[Array, "*#S"], log_std: Real[Array, "*#S"]
+) -> Real[Array, "*#S"]:
     r"""Return :math:`-\tfrac12\log 2\pi - \log\sigma - \tfrac{(x-\mu)^2}{2\sigma^2}`, the log-density.
 
-    Shapes: x, mean, log_std = :math:`\log\sigma` broadcast, elementwise.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Raises: ValueError where one of them is not finite.
     """
     xp = array_namespace(x, mean, log_std)
-    for name, array in (("x", x), ("mean", mean), ("log_std", log_std)):
-        check_floating(name, array)
-        check_finite(name, array)
-    check_broadcast(x=x, mean=mean, log_std=log_std)
     error = x - mean
     # At the mean no scale matters, however small: 0 times infinity would be NaN.
     scale = xp.exp(xp.where(error == 0, xp.zeros_like(error), -log_std))
     return -((error * scale) ** 2) / 2 - log_std - LOG_TWO_PI / 2
 
 
-def bernoulli_entropy(logits: Array) -> Array:
+@checked
+def bernoulli_entropy(logits: Real[Array, "*S"]) -> Real[Array, "*S"]:
     r"""Return :math:`H(\sigma(a)) = \mathrm{softplus}(a) - a\,\sigma(a)` in nats, of each bit.
 
-    Shapes: any, elementwise.   Exactness: exact to rounding in relative terms, in both tails.
-    Raises: ValueError where ``logits`` is not finite.
+    Exactness: exact to rounding in relative terms, in both tails.
     """
     xp = array_namespace(logits)
-    check_floating("logits", logits)
-    check_finite("logits", logits)
     # Even in a; on the negative side nothing cancels: both terms are positive.
     a = -xp.abs(logits)
     return softplus(a) - a * sigmoid(a)
 
 
-def bernoulli_entropy_of_probability(p: Array) -> Array:
+@checked
+def bernoulli_entropy_of_probability(p: Prob[Array, "*S"]) -> Real[Array, "*S"]:
     r"""Return :math:`-p\log p - (1-p)\log(1-p)` in nats, of each bit; zero for p in {0, 1}.
 
-    Shapes: any, elementwise.   Exactness: exact to rounding.
-    Raises: ValueError where ``p`` is no probability.
+    Exactness: exact to rounding.
     """
-    check_floating("p", p)
-    check_probability("p", p)
     return -x_log_y(p, p) - x_log_y(1 - p, 1 - p)
 
 
-def categorical_entropy(logits: Array) -> Array:
+@checked
+def categorical_entropy(logits: LogWeights[Array, "*S K"]) -> Real[Array, "*S"]:
     r"""Return :math:`-\sum_k p_k\log p_k` in nats, :math:`p = \mathrm{softmax}(a)`.
 
-    Shapes: logits (..., K) -> (...).   Exactness: exact; logits of minus infinity are allowed.
+    Exactness: exact; logits of minus infinity are allowed.
     Raises: ValueError where the largest logit of a row is not finite.
     """
     xp = array_namespace(logits)
@@ -139,12 +118,10 @@ def categorical_entropy(logits: Array) -> Array:
     return -xp.sum(p * xp.where(p > 0, log_p, xp.zeros_like(p)), axis=-1)
 
 
-def gaussian_entropy(log_std: Array) -> Array:
+@checked
+def gaussian_entropy(log_std: Real[Array, "*S"]) -> Real[Array, "*S"]:
     r"""Return :math:`\tfrac12\log(2\pi e) + \log\sigma` in nats, the differential entropy.
 
-    Shapes: log_std = :math:`\log\sigma`, any, elementwise.   Exactness: exact to rounding.
-    Raises: ValueError where ``log_std`` is not finite.
+    Exactness: exact to rounding.
     """
-    check_floating("log_std", log_std)
-    check_finite("log_std", log_std)
     return log_std + (LOG_TWO_PI + 1) / 2

@@ -7,30 +7,36 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_floating, check_law
+from .contracts import Count, Law, NotNegative, checked
 from .states import check_enumerable
 
 
 class Graph(NamedTuple):
     """Nodes 0..nodes-1 and edges: u -> v where directed, u - v otherwise."""
 
-    nodes: int
+    nodes: Count[int, 0]
     edges: frozenset[tuple[int, int]]
     directed: bool
+
+    def relation(self, name: str) -> None:
+        """Raise ValueError where an edge leaves the nodes or joins a node to itself."""
+        for u, v in sorted(self.edges):
+            if not (0 <= u < self.nodes and 0 <= v < self.nodes) or u == v:
+                wanted = f"{name}.edges must join two of the nodes 0..{self.nodes - 1}"
+                raise ValueError(f"{wanted}, got ({u}, {v})")
 
 
 class Factor(NamedTuple):
     """A non-negative function of some variables: axis i of ``table`` belongs to ``variables[i]``."""
 
     variables: tuple[int, ...]
-    table: Array
+    table: NotNegative[Array, "..."]
 
-
-def check_graph(graph: Graph) -> None:
-    """Raise ValueError where an edge leaves the nodes or joins a node to itself."""
-    for u, v in sorted(graph.edges):
-        if not (0 <= u < graph.nodes and 0 <= v < graph.nodes) or u == v:
-            raise ValueError(f"edges must join two of the nodes 0..{graph.nodes - 1}, got ({u}, {v})")
+    def relation(self, name: str) -> None:
+        """Raise ValueError unless each variable has an axis of its own."""
+        if len(set(self.variables)) != len(self.variables) or self.table.ndim != len(self.variables):
+            wanted = f"{name} must have one axis for each of its distinct variables {self.variables}"
+            raise ValueError(f"{wanted}, got shape {tuple(self.table.shape)}")
 
 
 def _check_nodes(graph: Graph, *nodes: int) -> None:
@@ -39,11 +45,13 @@ def _check_nodes(graph: Graph, *nodes: int) -> None:
             raise ValueError(f"nodes must be among 0..{graph.nodes - 1}, got {u}")
 
 
+@checked
 def has_edge(graph: Graph, u: int, v: int) -> bool:
     """Return whether there is an edge u -> v, or u - v in an undirected graph."""
     return (u, v) in graph.edges or (not graph.directed and (v, u) in graph.edges)
 
 
+@checked
 def parents(graph: Graph, v: int) -> tuple[int, ...]:
     """Return the parents of v, ascending: the u with u -> v.      [SH] 2.1"""
     _check_nodes(graph, v)
@@ -52,6 +60,7 @@ def parents(graph: Graph, v: int) -> tuple[int, ...]:
     return tuple(u for u in range(graph.nodes) if has_edge(graph, u, v))
 
 
+@checked
 def neighbours(graph: Graph, u: int) -> tuple[int, ...]:
     """Return the neighbourhood of u, ascending: the v with u - v.      [SH] 2.1"""
     _check_nodes(graph, u)
@@ -60,24 +69,26 @@ def neighbours(graph: Graph, u: int) -> tuple[int, ...]:
     return tuple(v for v in range(graph.nodes) if has_edge(graph, u, v))
 
 
+@checked
 def is_clique(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether the nodes are pairwise connected.      [SH] 2.1"""
     _check_nodes(graph, *nodes)
     return all(has_edge(graph, u, v) or has_edge(graph, v, u) for u in nodes for v in nodes if u != v)
 
 
+@checked
 def is_path(graph: Graph, nodes: Sequence[int]) -> bool:
     """Return whether each node is followed along an edge, in its direction, by the next.      [SH] 2.1"""
     _check_nodes(graph, *nodes)
     return all(has_edge(graph, u, v) for u, v in pairwise(nodes))
 
 
+@checked
 def topological_order(graph: Graph) -> tuple[int, ...]:
     """Return an order of the nodes in which every parent precedes its children.      [SH] 2.1
 
     Raises: ValueError where there is none, because the graph has a cycle.
     """
-    check_graph(graph)
     order: list[int] = []
     while len(order) < graph.nodes:
         ready = [v for v in range(graph.nodes) if v not in order and set(parents(graph, v)) <= set(order)]
@@ -89,9 +100,9 @@ def topological_order(graph: Graph) -> tuple[int, ...]:
     return tuple(order)
 
 
+@checked
 def is_acyclic(graph: Graph) -> bool:
     """Return whether a directed graph is a DAG: no path along its edges comes back.      [SH] 2.1"""
-    check_graph(graph)  # a malformed graph is an error, not a cycle, and so is an undirected one
     if not graph.directed:
         raise ValueError("acyclic is said of a directed graph, got an undirected one")
     try:
@@ -101,29 +112,26 @@ def is_acyclic(graph: Graph) -> bool:
     return True
 
 
-def bayes_net_joint(graph: Graph, tables: Sequence[Array]) -> Array:
+@checked
+def bayes_net_joint(graph: Graph, tables: Sequence[Law[Array, "..."]]) -> Law[Array, "...", None]:
     r"""Return :math:`p(x) = \prod_i p(x_i \mid \mathrm{Pa}(x_i))`.      [SH] 2.1
 
-    Shapes: tables[i] has the axes (parents of i, ascending, then i) and sums to one over the last
-    -> (X0, X1, ...).   Exactness: exact.   Cost: the number of joint states.
+    Exactness: exact.   Cost: the number of joint states.
     Raises: ValueError where the graph has a cycle or a table does not suit it.
     """
     topological_order(graph)
     if len(tables) != graph.nodes:
         raise ValueError(f"tables must hold one table per node, {graph.nodes}, got {len(tables)}")
-    for i, table in enumerate(tables):
-        check_floating(f"tables[{i}]", table)
-        check_law(f"tables[{i}]", table)
     return multiply([Factor((*parents(graph, i), i), table) for i, table in enumerate(tables)]).table
 
 
-def unnormalised(graph: Graph, factors: Sequence[Factor]) -> Array:
+@checked
+def unnormalised(graph: Graph, factors: Sequence[Factor]) -> NotNegative[Array, "..."]:
     r"""Return :math:`\tilde p(x) = \prod_C \phi_C(x_C)`, a table over all nodes.      [SH] 2.1
 
-    Shapes: -> (X0, X1, ...).   Exactness: exact.   Cost: the number of joint states.
+    Exactness: exact.   Cost: the number of joint states.
     Raises: ValueError where a factor's variables are no clique, a factor is negative, or a node has none.
     """
-    check_graph(graph)
     for factor in factors:
         if not is_clique(graph, factor.variables):
             raise ValueError(f"a factor's variables must be a clique of the graph, got {factor.variables}")
@@ -133,19 +141,21 @@ def unnormalised(graph: Graph, factors: Sequence[Factor]) -> Array:
     return product.table
 
 
-def partition(graph: Graph, factors: Sequence[Factor]) -> Array:
+@checked
+def partition(graph: Graph, factors: Sequence[Factor]) -> NotNegative[Array, ""]:
     r"""Return :math:`Z = \sum_x \tilde p(x)`.      [SH] 2.1
 
-    Shapes: -> 0-d.   Exactness: exact.   Cost: the number of joint states, exponential in the nodes.
+    Exactness: exact.   Cost: the number of joint states, exponential in the nodes.
     """
     table = unnormalised(graph, factors)
     return array_namespace(table).sum(table)
 
 
-def markov_net_joint(graph: Graph, factors: Sequence[Factor]) -> Array:
+@checked
+def markov_net_joint(graph: Graph, factors: Sequence[Factor]) -> Law[Array, "...", None]:
     r"""Return :math:`p(x) = \tilde p(x) / Z`.      [SH] 2.1
 
-    Shapes: -> (X0, X1, ...).   Exactness: exact.   Cost: the number of joint states.
+    Exactness: exact.   Cost: the number of joint states.
     Raises: ValueError where the product of the factors vanishes everywhere.
     """
     table, z = unnormalised(graph, factors), partition(graph, factors)
@@ -154,10 +164,11 @@ def markov_net_joint(graph: Graph, factors: Sequence[Factor]) -> Array:
     return table / z
 
 
+@checked
 def multiply(factors: Sequence[Factor]) -> Factor:
     """Return the product of factors, over the union of their variables in ascending order.
 
-    Shapes: tables with one axis per variable -> likewise.   Exactness: exact.
+    Exactness: exact.
     Raises: ValueError for a negative factor, or where two factors disagree on a variable's number of values.
     """
     sizes = _sizes(factors)
@@ -171,6 +182,7 @@ def multiply(factors: Sequence[Factor]) -> Factor:
     return Factor(variables, xp.broadcast_to(product, tuple(sizes[v] for v in variables)))
 
 
+@checked
 def eliminate(factors: Sequence[Factor], *, keep: Sequence[int]) -> Factor:
     r"""Return the product of the factors summed over all other variables, one at a time.
 
@@ -178,7 +190,7 @@ def eliminate(factors: Sequence[Factor], *, keep: Sequence[int]) -> Factor:
     mention it, first those of few neighbours.  Normalised, the result is the law of ``keep``, given what the
     factors say of evidence.
 
-    Shapes: -> a factor over ``keep``, ascending.   Exactness: exact.
+    Exactness: exact.
     Cost: exponential in the largest intermediate factor, on a chain linear in its length.
     """
     live, sizes = list(factors), _sizes(factors)
@@ -201,16 +213,7 @@ def _sizes(factors: Sequence[Factor]) -> dict[int, int]:
     if not factors:
         raise ValueError("at least one factor is wanted, got none")
     sizes: dict[int, int] = {}
-    xp = array_namespace(*(factor.table for factor in factors))
     for factor in factors:
-        if len(set(factor.variables)) != len(factor.variables) or factor.table.ndim != len(factor.variables):
-            raise ValueError(
-                f"a factor must have one axis for each of its distinct variables {factor.variables}, "
-                f"got shape {tuple(factor.table.shape)}"
-            )
-        check_floating("a factor", factor.table)
-        if not bool(xp.all((factor.table >= 0) & xp.isfinite(factor.table))):
-            raise ValueError(f"a factor must be finite and non-negative, that of {factor.variables} is not")
         for v, n in zip(factor.variables, factor.table.shape, strict=True):
             if sizes.setdefault(v, n) != n:
                 raise ValueError(f"variable {v} has {sizes[v]} values in one factor and {n} in another")

@@ -4,101 +4,91 @@ from __future__ import annotations
 
 from ..backends.arrays import Array, array_namespace
 from ..backends.streams import Rng
-from .arguments import check_floating, check_law, check_log_weights, check_shape
-from .laws import check_function, draw, gather, log_table
+from .contracts import Count, Law, LogWeights, Numbers, Real, checked
+from .laws import draw, gather, log_table
 from .numerics import log_mean_exp, log_sum_exp
 
 
-def importance_log_weights(p: Array, q: Array) -> Array:
+@checked
+def importance_log_weights(p: Law[Array, "n X"], q: Law[Array, "n X"]) -> LogWeights[Array, "n X"]:
     r"""Return :math:`\log\omega(x) = \log p(x) - \log q(x)`; minus infinity where p is zero.      [SH] 2.4
 
-    Shapes: p and q (n, X), rows are laws -> (n, X).   Exactness: exact.
+    Exactness: exact.
     Raises: ValueError where a row is no law, the shapes differ, or q(x) = 0 < p(x): a part of
     the target is never visited then, and the estimator is biased without notice.
     """
     xp = array_namespace(p, q)
-    check_shape("p", p, None, None)
-    check_shape("q", q, *p.shape)
-    for name, law in (("p", p), ("q", q)):
-        check_floating(name, law)
-        check_law(name, law)
     if bool(xp.any((q == 0) & (p > 0))):
         raise ValueError("q must be positive wherever p is: importance weights are p / q")
     return log_table(p) - xp.where(q > 0, log_table(q), xp.zeros_like(q))
 
 
-def importance_sampling(p: Array, q: Array, f: Array, *, samples: int, rng: Rng) -> Array:
+@checked
+def importance_sampling(
+    p: Law[Array, "n X"], q: Law[Array, "n X"], f: Numbers[Array, "n X"], *, samples: Count[int, 1], rng: Rng
+) -> Numbers[Array, "n"]:
     r"""Return :math:`\frac1N \sum_n f(x^{(n)})\,\omega(x^{(n)})` with :math:`x^{(n)} \sim q`, row by row.
 
-    [SH] 2.4.   Shapes: p, q, f (n, X) -> (n,), N = ``samples``.
-    Exactness: unbiased for the expectation of f under p, of variance Var_q(f w) / N.
+    [SH] 2.4.   Exactness: unbiased for the expectation of f under p, of variance Var_q(f w) / N.
     """
-    array_namespace(p, q, f)
-    check_function("f", f, q)
     x = draw(q, samples=samples, rng=rng)
     return importance_estimate(gather(f, x), gather(importance_log_weights(p, q), x))
 
 
-def importance_estimate(f: Array, log_weights: Array) -> Array:
+@checked
+def importance_estimate(
+    f: Numbers[Array, "*S N"], log_weights: LogWeights[Array, "*S N"]
+) -> Numbers[Array, "*S"]:
     r"""Return the unnormalised estimate :math:`\frac1N \sum_n f_n \omega_n`.      [SH] 2.4
 
-    Shapes: f and log_weights (..., N) -> (...).   Exactness: unbiased for samples from the proposal.
+    Exactness: unbiased for samples from the proposal.
     """
     xp = array_namespace(f, log_weights)
-    _check_weights(log_weights)
-    check_function("f", f, log_weights)
     # A value of zero counts for nothing, however large its weight.
     return xp.mean(f * xp.exp(xp.where(f == 0, xp.zeros_like(log_weights), log_weights)), axis=-1)
 
 
-def self_normalised_estimate(f: Array, log_weights: Array) -> Array:
+@checked
+def self_normalised_estimate(
+    f: Numbers[Array, "*S N"], log_weights: LogWeights[Array, "*S N"]
+) -> Numbers[Array, "*S"]:
     r"""Return :math:`\sum_n \bar\omega_n f_n`, the normalised weights in place of the average.
 
-    Shapes: f and log_weights (..., N) -> (...).   Exactness: consistent; biased of order 1/N.
+    Exactness: consistent; biased of order 1/N.
     Raises: ValueError where all weights of a row vanish.
     """
     xp = array_namespace(f, log_weights)
-    check_function("f", f, log_weights)
     return xp.sum(f * normalised_weights(log_weights), axis=-1)
 
 
-def normalised_weights(log_weights: Array) -> Array:
+@checked
+def normalised_weights(log_weights: LogWeights[Array, "*S N"]) -> Law[Array, "*S N"]:
     r"""Return :math:`\bar\omega_n = \omega_n / \sum_m \omega_m`.
 
-    Shapes: (..., N) -> the same, a law over the last axis.
     Exactness: exact, whatever the scale of the weights.
     Raises: ValueError where all weights of a row vanish.
     """
     xp = array_namespace(log_weights)
-    _check_weights(log_weights)
     if bool(xp.any(xp.max(log_weights, axis=-1) == -float("inf"))):
         raise ValueError("log_weights must hold a positive weight in every row, got one of zero weights only")
     return xp.exp(log_weights - log_sum_exp(log_weights, axis=-1)[..., None])
 
 
-def log_mean_weight(log_weights: Array) -> Array:
+@checked
+def log_mean_weight(log_weights: LogWeights[Array, "*S N"]) -> LogWeights[Array, "*S"]:
     r"""Return :math:`\log\frac1N \sum_n \omega_n`, the estimate of the log of a ratio of partition functions.
 
-    Shapes: (..., N) -> (...).
     Exactness: the mean weight is unbiased, so its logarithm is a lower bound on average.
     """
-    _check_weights(log_weights)
     return log_mean_exp(log_weights, axis=-1)
 
 
-def effective_sample_size(log_weights: Array) -> Array:
+@checked
+def effective_sample_size(log_weights: LogWeights[Array, "*S N"]) -> Real[Array, "*S"]:
     r"""Return :math:`\widehat{ess} = \bigl(\sum_n \omega_n\bigr)^2 / \sum_n \omega_n^2`.      [SH] eq. 2.5
 
-    Shapes: (..., N) -> (...), between 1 and N.   Exactness: exact, whatever the scale of the weights.
+    Exactness: exact, whatever the scale of the weights.
     Raises: ValueError where all weights of a row vanish.
     """
     xp = array_namespace(log_weights)
     return 1 / xp.sum(normalised_weights(log_weights) ** 2, axis=-1)
-
-
-def _check_weights(log_weights: Array) -> None:
-    check_log_weights("log_weights", log_weights)
-    if log_weights.ndim == 0 or log_weights.shape[-1] == 0:
-        raise ValueError(
-            f"log_weights must have samples on the last axis, got shape {tuple(log_weights.shape)}"
-        )

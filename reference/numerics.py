@@ -6,49 +6,49 @@ import math
 from collections.abc import Sequence
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_floating
+from .contracts import Floats, checked
 
 Axis = int | tuple[int, ...] | None
 
 
-def sigmoid(x: Array) -> Array:
+@checked
+def sigmoid(x: Floats[Array, "*S"]) -> Floats[Array, "*S"]:
     r"""Return :math:`\sigma(x) = 1/(1+e^{-x})` without overflow.  [BA] eq. 5
 
-    Shapes: any, elementwise.   Exactness: exact to rounding, in relative terms also in the left tail.
+    Exactness: exact to rounding, in relative terms also in the left tail.
     """
     xp = array_namespace(x)
-    check_floating("x", x)
     e = xp.exp(-xp.abs(x))
     # The numerator is 1 from zero on and e below it; a where in its place branches, at five times the time.
     return xp.maximum(e, xp.astype(x >= 0, e.dtype)) / (1 + e)
 
 
-def softplus(x: Array) -> Array:
+@checked
+def softplus(x: Floats[Array, "*S"]) -> Floats[Array, "*S"]:
     r"""Return :math:`\log(1+e^x)` without overflow; its derivative is ``sigmoid``.  [BP] eq. 41
 
-    Shapes: any, elementwise.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(x)
-    check_floating("x", x)
     return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def log_sigmoid(x: Array) -> Array:
+@checked
+def log_sigmoid(x: Floats[Array, "*S"]) -> Floats[Array, "*S"]:
     r"""Return :math:`\log\sigma(x) = -\mathrm{softplus}(-x)`.
 
-    Shapes: any, elementwise.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
-    check_floating("x", x)
     return -softplus(-x)
 
 
-def log_sum_exp(x: Array, *, axis: Axis = None) -> Array:
+@checked
+def log_sum_exp(x: Floats[Array, "..."], *, axis: Axis = None) -> Floats[Array, "..."]:
     r"""Return :math:`\log\sum e^{x}` over ``axis``, all axes by default; minus infinity if all of x is.
 
-    Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(x)
-    check_floating("x", x)
     top = xp.max(x, axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
     total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
@@ -59,23 +59,23 @@ def log_sum_exp(x: Array, *, axis: Axis = None) -> Array:
     return xp.squeeze(log_total, axis=_axes(x, axis))
 
 
-def log_mean_exp(x: Array, *, axis: Axis = None) -> Array:
+@checked
+def log_mean_exp(x: Floats[Array, "..."], *, axis: Axis = None) -> Floats[Array, "..."]:
     r"""Return :math:`\log\frac1K\sum_{k=1}^K e^{x_k}` over ``axis`` (the log K is not forgotten).
 
-    Shapes: ``axis`` is reduced away.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     total = log_sum_exp(x, axis=axis)
     return total - math.log(math.prod(x.shape[a] for a in _axes(x, axis)))
 
 
-def x_log_y(x: Array, y: Array) -> Array:
+@checked
+def x_log_y(x: Floats[Array, "*#S"], y: Floats[Array, "*#S"]) -> Floats[Array, "*#S"]:
     r"""Return :math:`x\log y` with :math:`0\log 0 := 0`; minus infinity where :math:`x>0=y`.  [SH] 2.3
 
-    Shapes: broadcast.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(x, y)
-    check_floating("x", x)
-    check_floating("y", y)
     zero = y == 0
     log_y = xp.where(zero, xp.full_like(y, -float("inf")), xp.log(xp.where(zero, xp.ones_like(y), y)))
     absent = x == 0

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_count, check_number
+from .contracts import Count, Number, checked
 from .trees import leaves, rebuild
 
 Rate: TypeAlias = "float | Callable[[int], float]"
@@ -61,20 +61,22 @@ class Optimizer(NamedTuple):
         if any(len(averages) != self.kept for averages in state.averages):
             raise ValueError("state must be one that this optimizer started, got another one's averages")
         rate = self.rate(t) if callable(self.rate) else self.rate
-        check_number("rate", rate, least=0)
+        if not 0 <= rate < float("inf"):
+            raise ValueError(f"rate must be a number at least 0 and finite, got {rate!r}")
         ruled = [self.rule(averages, g, t) for averages, g in zip(state.averages, gs, strict=True)]
         stepped = [x + (sign * rate) * step for x, (_, step) in zip(xs, ruled, strict=True)]
         return rebuild(theta, stepped), OptimizerState(t, tuple(averages for averages, _ in ruled))
 
 
+@checked
 def sgd(rate: Rate) -> Optimizer:
     r"""Return gradient steps, :math:`\Delta = g`.      [AL] 1.3.2, eq. 1.16."""
     return Optimizer(rate, 0, lambda _, g, t: ((), g))
 
 
-def momentum(rate: Rate, *, decay: float) -> Optimizer:
+@checked
+def momentum(rate: Rate, *, decay: Number[float, "[0, 1)"]) -> Optimizer:
     r"""Return heavy-ball steps, :math:`m \leftarrow \text{decay}\, m + g,\ \Delta = m`.      [AL] 1.3.2."""
-    check_number("decay", decay, least=0, below=1)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         m = decay * averages[0] + g
@@ -83,13 +85,12 @@ def momentum(rate: Rate, *, decay: float) -> Optimizer:
     return Optimizer(rate, 1, rule)
 
 
-def rmsprop(rate: Rate, *, decay: float, epsilon: float) -> Optimizer:
+@checked
+def rmsprop(rate: Rate, *, decay: Number[float, "[0, 1)"], epsilon: Number[float, "[0, inf)"]) -> Optimizer:
     r"""Return steps over the root mean square, :math:`\Delta = g / (\sqrt s + \epsilon)`.      [AL] 1.3.2
 
     with :math:`s \leftarrow \text{decay}\, s + (1 - \text{decay})\, g^2` from zero.
     """
-    check_number("decay", decay, least=0, below=1)
-    check_number("epsilon", epsilon, least=0)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         s = decay * averages[0] + (1 - decay) * g**2
@@ -98,15 +99,19 @@ def rmsprop(rate: Rate, *, decay: float, epsilon: float) -> Optimizer:
     return Optimizer(rate, 1, rule)
 
 
-def adam(rate: Rate, *, mean_decay: float, square_decay: float, epsilon: float) -> Optimizer:
+@checked
+def adam(
+    rate: Rate,
+    *,
+    mean_decay: Number[float, "[0, 1)"],
+    square_decay: Number[float, "[0, 1)"],
+    epsilon: Number[float, "[0, inf)"],
+) -> Optimizer:
     r"""Return Adam's steps, :math:`\Delta = \hat m / (\sqrt{\hat s} + \epsilon)`.      [AL] 1.3.2
 
     with m and s the running means of g and g^2 from zero, and hats for division by 1 - decay^t, which makes
     them weighted means.
     """
-    check_number("mean_decay", mean_decay, least=0, below=1)
-    check_number("square_decay", square_decay, least=0, below=1)
-    check_number("epsilon", epsilon, least=0)
 
     def rule(averages: Averages, g: Array, t: int) -> tuple[Averages, Array]:
         m = mean_decay * averages[0] + (1 - mean_decay) * g
@@ -117,24 +122,24 @@ def adam(rate: Rate, *, mean_decay: float, square_decay: float, epsilon: float) 
     return Optimizer(rate, 2, rule)
 
 
-def inverse_time(rate: float, *, delay: float) -> Callable[[int], float]:
+@checked
+def inverse_time(rate: float, *, delay: Number[float, "(0, inf]"]) -> Callable[[int], float]:
     r"""Return the rates :math:`\text{rate} / (1 + (t-1)/\text{delay})`; delay 1 is rate / t.      [BA] 2.2
 
     Their sum diverges and the sum of their squares converges: what stochastic approximation asks for.
     """
-    if not delay > 0:
-        raise ValueError(f"delay must be positive, got {delay!r}")
     return lambda t: rate / (1 + (t - 1) / delay)
 
 
+@checked
 def exponential(rate: float, *, factor: float) -> Callable[[int], float]:
     r"""Return the rates :math:`\text{rate} \cdot \text{factor}^{t-1}`; for factor < 1 their sum converges."""
     return lambda t: rate * factor ** (t - 1)
 
 
-def linear(rate: float, *, steps: int) -> Callable[[int], float]:
+@checked
+def linear(rate: float, *, steps: Count[int, 1]) -> Callable[[int], float]:
     """Return the rates that fall from ``rate`` at t = 1 by equal amounts to zero after ``steps`` steps."""
-    check_count("steps", steps)
     return lambda t: rate * max(0.0, 1 - (t - 1) / steps)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..backends.arrays import Array, array_namespace
-from .arguments import check_count, check_shape
+from .contracts import Count, Raw, checked
 
 MAX_STATES = 2**26
 """Enumerations of more states than this are refused before anything is allocated."""
@@ -33,34 +33,37 @@ def _in_words(n: int) -> str:
     return f"{n:,}" if n < 10**21 else f"some 10^{int(math.log10(2) * n.bit_length())}"
 
 
-def binary_states(n: int, *, like: Array) -> Array:
+@checked
+def binary_states(n: Count[int, 0], *, like: Raw[Array, "..."]) -> Raw[Array, "2**n n?"]:
     """Return all binary vectors of ``n`` units, the first unit most significant.
 
-    Shapes: -> (2^n, n), dtype and device of ``like``.   Exactness: exact.   Cost: n 2^n numbers.
+    Exactness: exact.   Cost: n 2^n numbers.
     Raises: ValueError where 2^n exceeds ``MAX_STATES``.
     """
-    check_count("n", n, least=0)
     return categorical_states((2,) * n, like=like)
 
 
-def categorical_states(radices: Sequence[int], *, like: Array) -> Array:
+@checked
+def categorical_states(
+    radices: Sequence[Count[int, 1]], *, like: Raw[Array, "..."]
+) -> Raw[Array, "states units?"]:
     """Return all states of units with ``radices[i]`` values each, in lexicographic order (mixed radix).
 
-    Shapes: -> (prod radices, len radices), dtype and device of ``like``.   Exactness: exact.
+    Exactness: exact.
     Raises: ValueError where there are more than ``MAX_STATES`` states.
     """
     total = check_enumerable("the enumeration", radices)
     return next(state_blocks(radices, like=like, rows=max(total, 1)))
 
 
-def state_blocks(radices: Sequence[int], *, like: Array, rows: int) -> Iterator[Array]:
+@checked
+def state_blocks(
+    radices: Sequence[Count[int, 1]], *, like: Raw[Array, "..."], rows: Count[int, 1]
+) -> Iterator[Raw[Array, "block units?"]]:
     """Yield the states of ``categorical_states`` in order, at most ``rows`` at a time.
 
-    Shapes: each (<= rows, len radices).   Exactness: exact.   Cost: memory of one block.
+    Exactness: exact.   Cost: memory of one block.
     """
-    check_count("rows", rows)
-    for r in radices:
-        check_count("radix", r)
     xp, dev = array_namespace(like), like.device
     total = check_enumerable("the enumeration", radices, limit=2**62)  # int64 indices
     for start in range(0, total, rows):
@@ -75,14 +78,15 @@ def state_blocks(radices: Sequence[int], *, like: Array, rows: int) -> Iterator[
             yield xp.zeros((1, 0), dtype=like.dtype, device=dev)
 
 
-def state_index(states: Array, radices: Sequence[int]) -> Array:
+@checked
+def state_index(states: Raw[Array, "n units?"], radices: Sequence[Count[int, 1]]) -> Raw[Array, "n"]:
     """Return the row of each state in ``categorical_states``: the inverse of the enumeration.
 
-    Shapes: states (n, len radices) -> (n,) int64.   Exactness: exact.
-    Raises: ValueError for a wrong shape, or values that no unit has.
+    Exactness: exact.
     """
     xp = array_namespace(states)
-    check_shape("states", states, None, len(radices))
+    if states.shape[1] != len(radices):
+        raise ValueError(f"states must have shape (n >= 1, {len(radices)}), got {tuple(states.shape)}")
     if not xp.isdtype(states.dtype, ("real floating", "integral")):
         raise ValueError(f"states must hold real numbers, got dtype {states.dtype}")
     index = xp.zeros((states.shape[0],), dtype=xp.int64, device=states.device)

@@ -11,37 +11,27 @@ from collections.abc import Callable, Sequence
 from ...backends.arrays import Array, array_namespace, eigenvalues
 from ...backends.enumerating import expect
 from ...backends.streams import Rng, as_stream
-from ..arguments import (
-    check_binary,
-    check_broadcast,
-    check_count,
-    check_floating,
-    check_law,
-    check_shape,
-)
-from ..laws import check_table, conditional
+from ..contracts import Bits, Count, Law, Raw, Real, checked
+from ..laws import conditional
 from ..states import categorical_states, state_index
 
 
-def check_kernel(K: Array, *, name: str = "K") -> None:
-    """Raise ValueError unless ``K`` (S, S) is non-negative and its rows sum to one, to rounding."""
-    check_shape(name, K, None, None)
-    check_shape(name, K, K.shape[0], K.shape[0])
-    check_floating(name, K)
-    check_law(name, K)
-
-
-def kernel_matrix(sampler: Callable[..., Array], states: Array, *, limit: int | None = None) -> Array:
+@checked
+def kernel_matrix(
+    sampler: Callable[..., Array], states: Raw[Array, "S d"], *, limit: int | None = None
+) -> Law[Array, "S S"]:
     """Return the probability that ``sampler(states, rng=...)`` moves state i to state j, for every pair.
 
-    Shapes: states (S, d), distinct, moved row by row -> (S, S) float64.   Exactness: exact.
+    Exactness: exact.
     Cost: S times the number R of outcomes of one row's draws; see ``backends.enumerating.expect``.
     Raises: ValueError where the sampler leaves ``states``, or has more outcomes than ``limit`` admits.
     """
     xp = array_namespace(states)
-    check_shape("states", states, None, None)
     outcomes = expect(sampler, states, limit=limit)
-    check_shape("what the sampler returns", outcomes.values, outcomes.values.shape[0], states.shape[1])
+    if tuple(outcomes.values.shape[1:]) != (states.shape[1],):
+        raise ValueError(
+            f"the sampler must return states of {states.shape[1]} units, got {outcomes.values.shape}"
+        )
 
     def into(state: Array) -> Array:
         return outcomes.mean(lambda moved: xp.all(moved == state, axis=1))
@@ -57,34 +47,27 @@ def kernel_matrix(sampler: Callable[..., Array], states: Array, *, limit: int | 
     return K
 
 
-def law_after(K: Array, law: Array, *, steps: int) -> Array:
+@checked
+def law_after(K: Law[Array, "S S"], law: Law[Array, "... S"], *, steps: Count[int, 0]) -> Law[Array, "... S"]:
     r"""Return :math:`\mu K^t` for each law, ``t = steps``.
 
-    Shapes: K (S, S), law (..., S) -> (..., S).   Exactness: exact.   Cost: steps S^2 for each law.
-    Raises: ValueError where ``K`` is no kernel, ``law`` no law over its states, or ``steps`` is negative.
+    Exactness: exact.   Cost: steps S^2 for each law.
     """
-    check_kernel(K)
-    check_count("steps", steps, least=0)
-    array_namespace(K, law)
-    check_shape("law", law, *law.shape[:-1], K.shape[0])
-    check_floating("law", law, like=K)
-    check_law("law", law)
     for _ in range(steps):
         law = law @ K
     return law
 
 
-def stationary_law(K: Array) -> Array:
+@checked
+def stationary_law(K: Law[Array, "S S"]) -> Law[Array, "S"]:
     r"""Return the law with :math:`\pi K = \pi`.
 
     :math:`\pi (I - K) = 0` and :math:`\sum_x \pi(x) = 1` together are
     :math:`\pi (I - K + \tfrac1S 1 1^\top) = \tfrac1S 1^\top`, regular just when there is one stationary law.
 
-    Shapes: K (S, S) -> (S,).   Cost: S^3.   Exactness: exact; rounding grows as the chain mixes more slowly.
-    Raises: ValueError where ``K`` is no kernel, or has several stationary laws to the precision of its dtype.
+    Cost: S^3.   Exactness: exact; rounding grows as the chain mixes more slowly.
     """
     xp = array_namespace(K)
-    check_kernel(K)
     S = K.shape[0]
     system = xp.eye(S, dtype=K.dtype, device=K.device) - K + 1 / S
     if int(xp.linalg.matrix_rank(system)) < S:
@@ -97,60 +80,51 @@ def stationary_law(K: Array) -> Array:
     return pi / xp.sum(pi)
 
 
-def detailed_balance_residual(K: Array, law: Array) -> Array:
+@checked
+def detailed_balance_residual(K: Law[Array, "S S"], law: Law[Array, "S"]) -> Real[Array, ""]:
     r"""Return :math:`\max_{x, y} |\pi(x) K(x, y) - \pi(y) K(y, x)|`: zero if K is reversible.
 
-    Shapes: K (S, S), law (S,) -> 0-d.   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(K, law)
-    check_kernel(K)
-    check_shape("law", law, K.shape[0])
-    check_floating("law", law, like=K)
-    check_law("law", law)
     flow = law[:, None] * K
     return xp.max(xp.abs(flow - xp.matrix_transpose(flow)))
 
 
-def total_variation(p: Array, q: Array) -> Array:
+@checked
+def total_variation(p: Law[Array, "*#B S"], q: Law[Array, "*#B S"]) -> Real[Array, "*#B"]:
     r"""Return :math:`\tfrac12 \sum_x |p(x) - q(x)|`, the largest difference of the probability of any event.
 
-    Shapes: p and q (..., S), broadcast -> (...).   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(p, q)
-    check_law("p", p)
-    check_law("q", q)
-    check_broadcast(p=p, q=q)
-    if p.shape[-1] != q.shape[-1]:
-        raise ValueError(f"p and q must be over the same states, got {p.shape[-1]} and {q.shape[-1]}")
     return xp.sum(xp.abs(p - q), axis=-1) / 2
 
 
-def second_eigenvalue(K: Array) -> Array:
+@checked
+def second_eigenvalue(K: Law[Array, "S S"]) -> Real[Array, ""]:
     r"""Return the second largest modulus among the eigenvalues of ``K``, zero for a single state.
 
     :math:`\mu K^t` nears the stationary law as its t-th power: one means that the chain never forgets where
     it started (several classes, or a period).
 
-    Shapes: K (S, S) -> 0-d.   Cost: S^3.
+    Cost: S^3.
     Exactness: rounding times the condition of the eigenvalue, which is mild where K is reversible; where K is
     not diagonalisable, a zero may come out as large as a root of the rounding.
     """
     xp = array_namespace(K)
-    check_kernel(K)
     # The standard has no eigenvalues of matrices that are not symmetric, and not every kernel is reversible.
     moduli = sorted(abs(complex(z)) for z in eigenvalues(K))
     return xp.asarray(moduli[-2] if len(moduli) > 1 else 0.0, dtype=K.dtype, device=K.device)
 
 
-def single_site_kernel(table: Array, *, site: int) -> Array:
+@checked
+def single_site_kernel(table: Law[Array, "...", None], *, site: int) -> Law[Array, "S S"]:
     r"""Return the kernel that draws variable ``site`` anew given the others: :math:`p(y_i \mid x_{-i})`.
 
-    Shapes: table (X0, X1, ...) -> (S, S), S = the number of states, in the order of ``categorical_states``.
     Exactness: exact.   Cost: S^2 for each variable.
-    Raises: ValueError where ``table`` is no law, or the others have a value of probability zero.
     """
     xp = array_namespace(table)
-    check_table("table", table)
     if site not in range(table.ndim):
         raise ValueError(f"site must be one of the variables 0 to {table.ndim - 1}, got {site!r}")
     others = tuple(i for i in range(table.ndim) if i != site)
@@ -162,25 +136,27 @@ def single_site_kernel(table: Array, *, site: int) -> Array:
     return xp.where(stays, p, xp.zeros_like(p))
 
 
-def random_scan_gibbs_kernel(table: Array, scan: Array) -> Array:
+@checked
+def random_scan_gibbs_kernel(table: Law[Array, "...", None], scan: Law[Array, "d"]) -> Law[Array, "S S"]:
     r"""Return :math:`\sum_i q_i K_i`: a variable is picked with probability :math:`q_i > 0` and drawn anew.
 
     [SH] 2.4.
-    Shapes: table (X0, X1, ...), scan one number for each variable -> (S, S).   Exactness: exact.
+    Exactness: exact.
     Raises: ValueError where ``table`` or ``scan`` is no law, or a variable is never picked.
     """
     _check_scan(table, scan)
     return sum(scan[i] * single_site_kernel(table, site=i) for i in range(table.ndim))
 
 
-def systematic_scan_gibbs_kernel(table: Array, *, order: Sequence[int]) -> Array:
+@checked
+def systematic_scan_gibbs_kernel(
+    table: Law[Array, "...", None], *, order: Sequence[int]
+) -> Law[Array, "S S"]:
     r"""Return :math:`K_{i_1} K_{i_2} \cdots`: the variables are drawn anew in this order.
 
     The product keeps the law of the table but is not reversible.      [SH] 2.4
-    Shapes: table (X0, X1, ...) -> (S, S).   Exactness: exact.
-    Raises: ValueError where ``table`` is no law, or ``order`` does not visit every variable.
+    Exactness: exact.
     """
-    check_table("table", table)
     if set(order) != set(range(table.ndim)):
         raise ValueError(f"order must visit each of the {table.ndim} variables, got {tuple(order)}")
     K, *rest = (single_site_kernel(table, site=i) for i in order)
@@ -189,21 +165,22 @@ def systematic_scan_gibbs_kernel(table: Array, *, order: Sequence[int]) -> Array
     return K
 
 
-def random_scan_gibbs_step(table: Array, x: Array, *, scan: Array, rng: Rng) -> Array:
+@checked
+def random_scan_gibbs_step(
+    table: Law[Array, "...", None], x: Bits[Array, "rows d"], *, scan: Law[Array, "d"], rng: Rng
+) -> Bits[Array, "rows d"]:
     r"""Return x with one unit, picked with the probabilities ``scan``, drawn anew given the others.
 
     [SH] 2.4.
-    Shapes: table (2, ..., 2) of n axes, scan (n,), x (rows, n) binary -> (rows, n).   Exactness: exact draws.
+    Exactness: exact draws.
     Raises: ValueError where ``table`` or ``scan`` is no positive law, or ``x`` is not binary.
     """
     xp = array_namespace(table, x, scan)
     _check_scan(table, scan)
-    check_shape("table", table, *(2,) * table.ndim)
+    if tuple(table.shape) != (2,) * table.ndim:
+        raise ValueError(f"table must have an axis of length 2 for each unit, got {tuple(table.shape)}")
     if not bool(xp.all(table > 0)):
         raise ValueError("table must give every state a positive probability, got a zero")
-    check_shape("x", x, None, table.ndim)
-    check_floating("x", x, like=table)
-    check_binary("x", x)
     stream, flat = as_stream(rng, like=x), xp.reshape(table, (-1,))
 
     site = stream.categorical(xp.broadcast_to(xp.log(scan), x.shape))
@@ -215,10 +192,8 @@ def random_scan_gibbs_step(table: Array, x: Array, *, scan: Array, rng: Rng) -> 
 
 
 def _check_scan(table: Array, scan: Array) -> None:
-    check_table("table", table)
-    check_shape("scan", scan, table.ndim)
-    check_floating("scan", scan, like=table)
-    check_law("scan", scan)
     xp = array_namespace(table, scan)
+    if scan.shape[0] != table.ndim:
+        raise ValueError(f"scan must have shape ({table.ndim}), got {tuple(scan.shape)}")
     if not bool(xp.all(scan > 0)):
         raise ValueError("scan must pick every variable with a positive probability, got a zero")

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_count
+from ..contracts import Count, Raw, checked
 from ..optimizers import Optimizer, OptimizerState
 
 Step = Callable[[Any, Array, Any, Stream], tuple[Any, Any]]
@@ -40,22 +40,24 @@ class Fit(NamedTuple):
     best_epoch: int
 
 
+@checked
 def begin(theta: Any, *, optimizer: Optimizer, memory: Any = ()) -> Fit:
     """Return the state before the first epoch."""
     return Fit(theta, optimizer.start(theta), memory, 0, theta, -float("inf"), 0)
 
 
+@checked
 def fit(
     start: Fit,
-    data: Array,
+    data: Raw[Array, "n ..."],
     *,
     step: Step,
     optimizer: Optimizer,
-    batch_size: int,
-    epochs: int,
+    batch_size: Count[int, 1],
+    epochs: Count[int, 0],
     seed: int,
     score: Callable[[Any], float] | None = None,
-    patience: int | None = None,
+    patience: Count[int, 1] | None = None,
     callbacks: Sequence[Callable[[Fit], None]] = (),
     progress: Callable[[int, int], None] | None = None,
     stream_of: Callable[[int], Rng] = int,
@@ -69,19 +71,12 @@ def fit(
     score ([AL] 1.3.3); ``best_theta`` is what early stopping is for.  ``progress(done, batches)`` is called
     after each step.
 
-    Shapes: data (n, ...).   Exactness: deterministic in ``seed``; ``stream_of`` makes the stream of an epoch
+    Exactness: deterministic in ``seed``; ``stream_of`` makes the stream of an epoch
     from an int (``int`` itself: the backend's fast one; ``HostStream``: the same numbers on every backend).
     Raises: ValueError for no rows, counts below one, patience without a score, or a score that is NaN.
     """
-    array_namespace(data)
-    check_count("batch_size", batch_size)
-    check_count("epochs", epochs, least=0)
-    if data.ndim < 1 or data.shape[0] == 0:
-        raise ValueError(f"data must have at least one row, got shape {tuple(data.shape)}")
-    if patience is not None:
-        check_count("patience", patience)
-        if score is None:
-            raise ValueError("patience needs a score to watch")
+    if patience is not None and score is None:
+        raise ValueError("patience needs a score to watch")
     state = start
     while state.epoch < epochs and not _stalled(state, patience):
         stream = as_stream(stream_of(_epoch_seed(seed, state.epoch)), like=data)

@@ -148,7 +148,7 @@ REFUSED: list[tuple[Any, str]] = [
     (lambda xp, t: kinds(floats=xp([1.0]), table=xp([[1.0]])), r"table must have shape \(1\), got \(1, 1\)"),
     (lambda xp, t: kinds(log=xp([math.inf])), "log must hold finite numbers or minus infinity, got inf"),
     (lambda xp, t: kinds(log=xp(1.0)), r"log must have shape \(\.\.\., n >= 1\), got \(\)"),
-    (lambda xp, t: kinds(weight=xp([-1.0])), r"weight must hold numbers that are not negative, got -1\.0"),
+    (lambda xp, t: kinds(weight=xp([-1.0])), r"weight must hold finite numbers, none negative, got -1\.0"),
     (lambda xp, t: kinds(scale=xp(0.0)), r"scale must hold positive finite numbers, got 0\.0 at index \[\]"),
     (lambda xp, t: kinds(scale=xp([1.0])), r"scale must have shape \(\), got \(1,\)"),
     (

@@ -127,7 +127,7 @@ def test_misuse_is_refused():
         adam(0.1, mean_decay=0.9, square_decay=1.1, epsilon=1e-8)
     with pytest.raises(ValueError, match="epsilon must be a number at least 0 and finite, got nan"):
         adam(0.1, mean_decay=0.9, square_decay=0.9, epsilon=math.nan)
-    with pytest.raises(ValueError, match="delay must be positive, got 0"):
+    with pytest.raises(ValueError, match="delay must be a number above 0, got 0"):
         inverse_time(0.1, delay=0)
     with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
         linear(0.1, steps=0)

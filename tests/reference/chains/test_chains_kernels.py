@@ -11,7 +11,6 @@ import pytest
 from exactgen.backends.arrays import Array, array_namespace, to_numpy
 from exactgen.backends.streams import as_stream
 from exactgen.reference.chains.kernels import (
-    check_kernel,
     detailed_balance_residual,
     kernel_matrix,
     law_after,
@@ -190,11 +189,11 @@ def test_kernel_matrix_refuses_incomplete_or_repeated_states(xp: Any) -> None:
 def test_bad_arguments_are_refused(xp: Any) -> None:
     K = xp(ladder())
     with pytest.raises(ValueError, match=r"K must have shape \(5, 5\)"):
-        check_kernel(K[:, :4])
+        stationary_law(K[:, :4])
     with pytest.raises(ValueError, match="K must sum to one"):
-        check_kernel(K * 0.99)
+        stationary_law(K * 0.99)
     with pytest.raises(ValueError, match=r"none negative, got -0\.5 at index \[0, 1\]"):
-        check_kernel(xp([[1.5, -0.5], [0.0, 1.0]]))
+        stationary_law(xp([[1.5, -0.5], [0.0, 1.0]]))
     with pytest.raises(ValueError, match="steps"):
         law_after(K, xp(law_of_ladder()), steps=-1)
     with pytest.raises(ValueError, match="law must have shape"):

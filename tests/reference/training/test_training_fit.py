@@ -178,7 +178,7 @@ def test_without_a_score_the_best_is_the_latest():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": np.zeros((0, 2))}, r"data must have at least one row, got shape \(0, 2\)"),
+        ({"data": np.zeros((0, 2))}, r"data must have shape \(n >= 1, \.\.\.\), got \(0, 2\)"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ({"epochs": -1}, "epochs must be an integer of at least 0"),
         ({"patience": 0, "score": lambda theta: 0.0}, "patience must be an integer of at least 1"),
