@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ...backends.arrays import Array, array_namespace
-from ...reference.boltzmann import contrastive, likelihood, partition, rbm
+from ...reference.boltzmann import contrastive, gibbs, likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
 from ...reference.trees import difference, scale
 from . import Wrong, mistake
 from .boltzmann import model_statistics, transposed
-from .patterns import instead, scaled, with_fields
+from .patterns import given, instead, returning, scaled, with_fields
 
 _end: dict[str, Any] = {}
 
@@ -220,4 +220,82 @@ def _of_reconstructions(right: Callable[..., Any], theta: RBM, v: Array, **optio
 mistake(
     "reconstruction-for-data: The statistics of a reconstruction stand for those of the data.",
     {likelihood.log_likelihood_grad: _of_reconstructions},
+)
+
+
+# --- contrastive divergence, in other ways
+
+
+def _from_zero(right: Callable[..., Any], theta: RBM, v: Array, **options: Any) -> Any:
+    update, info = contrastive.pcd_step(theta, v, 0 * v, **options)
+    return update, contrastive.CDInfo(*info[:3])
+
+
+def _first_row(right: Callable[..., Any], theta: RBM, v: Array, chains: Array, **options: Any) -> Any:
+    return right(theta, v[:1, :], chains[:1, :], **options)
+
+
+def _with_the_data(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> Any:
+    v = rows[: h_data.shape[0], :]
+    crossed = array_namespace(v).concat([v, v[: h_model.shape[0], :]])
+    return right(rows, h_data, h_model)._replace(W=right(crossed, h_data, h_model).W)
+
+
+def _without_data(right: Callable[..., Any], rows: Array, h_data: Array, h_model: Array) -> Any:
+    n = h_data.shape[0]
+    only_model = array_namespace(rows).concat([0 * rows[:n, :], rows[n:, :]])
+    return right(rows, h_data, h_model)._replace(b=right(only_model, h_data, h_model).b)
+
+
+mistake(
+    "cd-from-zero: The chain of CD starts at the zero state, not at the data.",
+    {contrastive.cd_step: _from_zero},
+)
+mistake(
+    "first-row-for-all: The first row of a batch stands for all of them.",
+    {contrastive.expected_pcd_step: _first_row},
+)
+mistake(
+    "hidden-of-the-chain-with-the-data: The negative phase pairs the chain's hidden units with the data's v.",
+    {contrastive._contrast: _with_the_data},
+)
+mistake(
+    "visible-bias-without-data: The visible biases follow the end of the chain only.",
+    {contrastive._contrast: _without_data},
+)
+mistake(
+    "most-likely-hidden-units: The most likely hidden units stand for their means.",
+    {rbm.hidden_on: returning(lambda p: array_namespace(p).round(p))},
+)
+
+# --- laws of the chain
+
+
+def _law_steps(changed: Callable[[int], int]) -> dict[Callable[..., Any], Wrong]:
+    return {gibbs.gibbs_law: lambda right, theta, law, *, steps: right(theta, law, steps=changed(steps))}
+
+
+mistake(
+    "kernel-transposed: The kernel of the chain is transposed.", {gibbs.gibbs_kernel: returning(transposed)}
+)
+mistake("law-stands-still: The law of the chain does not move.", _law_steps(lambda steps: 0))
+mistake(
+    "law-of-one-step: The law is that of one step, whatever their number.",
+    _law_steps(lambda steps: min(steps, 1)),
+)
+mistake("law-of-one-step-more: The law is that of one step more.", _law_steps(lambda steps: steps + 1))
+mistake(
+    "law-of-many-steps: The law is that of the model, not of the chain's end.", _law_steps(lambda steps: 500)
+)
+mistake(
+    "law-restarted: The law of the chain starts anew, at all states alike.",
+    {
+        gibbs.gibbs_law: lambda right, theta, law, *, steps: right(
+            theta, 0 * law + 1 / law.shape[0], steps=steps
+        )
+    },
+)
+mistake(
+    "law-of-another-machine: The chain is that of a machine with other biases.",
+    {gibbs.gibbs_law: given(with_fields(b=lambda b: b / 2 + 1, c=lambda c: c + 1))},
 )

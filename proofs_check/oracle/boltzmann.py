@@ -140,3 +140,22 @@ def gradient(f: Callable[[RBM], Any], theta: RBM) -> RBM:
 def mean_log_likelihood(theta: RBM, law: Table) -> Any:
     """Return the mean of log p(v) under ``law``; states without mass count for nothing."""
     return (law * log_visible(theta)).sum()
+
+
+def law_of_outcomes(bits: Array, probability: Table) -> Table:
+    """Return the joint law of all entries of ``bits`` (R, ...), its outcomes with these probabilities.
+
+    What is not binary has no place in the law: its probability is missing.
+    """
+    x = to_numpy(bits).reshape(len(probability), -1)
+    binary = np.isin(x, (0, 1)).all(axis=1)
+    probability, x = np.where(binary, probability, 0.0), np.where(binary[:, None], x, 0)
+    return np.bincount([row(t) for t in x], weights=probability, minlength=2 ** x.shape[1])
+
+
+def independent(*laws: Table) -> Table:
+    """Return the joint law of independent rows."""
+    joint = np.ones(1)
+    for law in laws:
+        joint = np.outer(joint, law).ravel()
+    return joint
