@@ -17,7 +17,7 @@ def test_statement(check: Check) -> None:
     assert outcome.result == "passed", "\n".join(
         (outcome.what, f"expected {outcome.expected}, got {outcome.actual}", f"smallest case: {outcome.case}")
     )
-    assert (outcome.counterexample is not None) == check.refutes
+    assert (outcome.counterexample is not None) == (check.printed is not None)
 
 
 @each_check
