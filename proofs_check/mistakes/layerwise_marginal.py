@@ -50,3 +50,61 @@ mistake(
     "rows-of-q-alike: The rows of q are averaged, whatever the shares of their data.",
     {criteria.aggregate: lambda right, q, *, weights: right(q)},
 )
+
+# --- data incorporation, its fixed points, and the certificate
+
+
+def _alike(weights: Any) -> Any:
+    xp = array_namespace(weights)
+    some = xp.astype(weights > 0, weights.dtype)
+    return some / xp.sum(some)
+
+
+def _overrelaxed(right: Any, p: Any, Q: Any, *, weights: Any) -> Any:
+    moved = Q * incorporation.certify(p, Q, weights=weights).g ** 12
+    return moved / array_namespace(Q).sum(moved)
+
+
+def _half_way(right: Any, p: Any, start: Any, *, weights: Any, **limits: Any) -> Any:
+    end = right(p, start, weights=weights, **limits)
+    return incorporation.certify(p, (end.Q + start) / 2, weights=weights)
+
+
+def _on_support(right: Any, p: Any, Q: Any, **given: Any) -> Any:
+    found = right(p, Q, **given)
+    return found._replace(g=array_namespace(Q).where(Q > 0, found.g, 0 * Q), gap=0.0)
+
+
+def _times_law(right: Any, p: Any, Q: Any, **given: Any) -> Any:
+    found = right(p, Q, **given)
+    return found._replace(g=Q * found.g)
+
+
+mistake(
+    "data-alike (of the mean posterior): All data that occur count alike in the mean posterior.",
+    {incorporation.incorporate: lambda right, p, Q, *, weights: right(p, Q, weights=_alike(weights))},
+)
+mistake(
+    "data-alike (of the certificate): All data that occur count alike in the gradient.",
+    {
+        incorporation.certify: lambda right, p, Q, *, weights, **given: right(
+            p, Q, weights=_alike(weights), **given
+        )
+    },
+)
+mistake(
+    "overrelaxed: Twelve steps of EM's length are taken at once.", {incorporation.incorporate: _overrelaxed}
+)
+mistake(
+    "half-way: The iterates of EM are averaged with the start.",
+    {incorporation.expectation_maximisation: _half_way},
+)
+mistake(
+    "support-only: The gradient is zero where Q is, and the certificate with it.",
+    {incorporation.certify: _on_support},
+)
+mistake("not-divided-by-law: The gradient is not divided by Q.", {incorporation.certify: _times_law})
+mistake(
+    "prior-for-posterior: The law of h stands for its posterior.",
+    {incorporation.inferred: lambda right, p, Q: 0 * right(p, Q) + Q},
+)
