@@ -34,7 +34,7 @@ from ..check import (
 )
 from ..strategies import Candidate, Family, candidates, families
 from ..strategies import laws as law_tables
-from .ao_incorporation import posterior_table
+from .layerwise_incorporation import posterior_table
 from .ao_marginal import GAP, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
 from .brute import like
 
