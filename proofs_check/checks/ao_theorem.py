@@ -34,9 +34,9 @@ from ..check import (
 )
 from ..strategies import Candidate, Family, candidates, families
 from ..strategies import laws as law_tables
-from .layerwise_incorporation import posterior_table
 from .ao_marginal import GAP, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
 from .brute import like
+from .layerwise_incorporation import posterior_table
 
 TO_THE_CERTIFICATE = to_tolerance("1e-9 nats, the certificate of the best marginals")
 
