@@ -13,7 +13,7 @@ from ...backends.arrays import array_namespace, to_numpy
 from ...reference import losses, optimizers
 from ...reference.training import fit as fitting
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure
-from .al_inference import Regression, regressions
+from ..strategies.losses import Regression, regressions
 from .brute import like
 
 

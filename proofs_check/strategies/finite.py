@@ -53,9 +53,16 @@ def supported() -> SearchStrategy[Supported]:
 
 
 def inferences(*, most: int = 4) -> SearchStrategy[Inference]:
-    """Priors with zeros, and log-likelihoods of which none is minus infinity."""
-    return st.integers(1, most).flatmap(
-        lambda n: st.builds(Inference, laws(n), arrays((n,), hundredths(-5, 0)))
+    """Priors with zeros, log-likelihoods with minus infinities; p(D) > 0, for the data are observed."""
+
+    def observed(case: Inference) -> bool:
+        return bool(((case.prior > 0) & (case.log_likelihood > -np.inf)).any())
+
+    entries = hundredths(-5, 0) | st.just(-np.inf)
+    return (
+        st.integers(1, most)
+        .flatmap(lambda n: st.builds(Inference, laws(n), arrays((n,), entries)))
+        .filter(observed)
     )
 
 
