@@ -29,7 +29,8 @@ def probabilities(outcomes: Outcomes) -> Any:
 def mean_update(outcomes: Outcomes, update: Any) -> RBM:
     """Return the mean over outcomes of an update, stacked."""
     p = probabilities(outcomes)
-    return tree_map(lambda x: np.tensordot(p, to_numpy(x).astype(float), axes=1), update)
+    mean: RBM = tree_map(lambda x: np.tensordot(p, to_numpy(x).astype(float), axes=1), update)
+    return mean
 
 
 # --- the chain --------------------------------------------------------------------------------------------

@@ -292,13 +292,14 @@ def first_variations_of_surrogate_and_likelihood(impl: Implementation, case: Can
     posterior = numbers(impl.inferred(explained(like(A[some], case.A)), case.Q))
     mean = data[some] @ posterior
     g = numbers(impl.certify(p, case.Q, weights=case.data).g)
+    reached = found > 0
+    of_all_surrogate = derivative(lambda law: mean[reached] @ np.log(law[reached]), found)
+    of_all_likelihood = derivative(lambda law: data[some] @ np.log(A[some] @ law), Q)
     for h, k in product(range(S), repeat=2):
         direction = np.eye(S)[h] - np.eye(S)[k]
-        if found[h] > 0 and found[k] > 0:
-            reached = found > 0
-            slope = derivative(lambda law, some=reached: mean[some] @ np.log(law[some]), found)
-            of_surrogate = slope @ direction
+        if reached[h] and reached[k]:
+            of_surrogate = of_all_surrogate @ direction
             agree(of_surrogate, 0.0, "variation of the surrogate at Q+", of="AO.sec2.7b", atol=1e-9)
-        of_likelihood = derivative(lambda law: data[some] @ np.log(A[some] @ law), Q) @ direction
+        of_likelihood = of_all_likelihood @ direction
         agree(direction @ (mean / Q), of_likelihood, "sum_h dQ(h) E P(h|x) / Q(h)", of="AO.sec2.7c")
         agree(direction @ g, of_likelihood, "variation of the log-likelihood", of="AO.sec2.7c", atol=1e-9)

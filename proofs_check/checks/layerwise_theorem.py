@@ -119,8 +119,8 @@ def realised_best_marginal_makes_the_model_optimal(impl: Implementation, case: F
     reached, of = table[which, -1], ("AO.thm1", "AO.thm1a", "AO.prop5", "AO.sec4a")
     agree(reached, table.max(), "value of the selected pair against the global optimum", of=of, atol=1e-9)
     bounds = [dual_bound(A, D, numbers(f.Q)) for A, f in zip(numbers(case.bottoms), found, strict=True)]
-    of = ("AO.eq16", "AO.eq17")  # the same rule, twice
-    agree(max(bounds), reached, "largest upper bound of any layer's U_D", of=of, atol=1e-9)
+    rule = ("AO.eq16", "AO.eq17")  # the same one, twice
+    agree(max(bounds), reached, "largest upper bound of any layer's U_D", of=rule, atol=1e-9)
     p = [explained(A) for A in layers(case)]
     in_model = [float(impl.in_model_bound(q, whole.tops, weights=case.data)[0]) for q in p]
     agree(in_model[which], max(in_model), "in-model bound of the selected layer", of="AO.prop5", atol=1e-9)

@@ -276,8 +276,11 @@ def ascent_of_the_bound_goes_by_the_best_marginal_of_each_layer(impl: Implementa
     x, data = numbers(case.x), numbers(case.weights)
     for _ in range(STEPS):
         Q = of_two_states(conditional(W, b, x), data)
-        slope = derivative(lambda t, Q=Q: data @ np.log(conditional(*t, x) @ Q), (W, b))
-        W, b = add((W, b), scale(RATE, slope))
+
+        def mean_log(theta: Any, Q: Numbers = Q) -> Any:
+            return data @ np.log(conditional(*theta, x) @ Q)
+
+        W, b = add((W, b), scale(RATE, derivative(mean_log, (W, b))))
     layer, found = impl.train_optimistic_layer(
         case.layer,
         case.x,
