@@ -26,7 +26,7 @@ def probabilities(outcomes: Outcomes) -> Any:
     return np.exp(to_numpy(outcomes.log_weight)[0])
 
 
-def mean_update(outcomes: Outcomes, update: Any) -> RBM:
+def mean_update(outcomes: Outcomes, update: RBM) -> RBM:
     """Return the mean over outcomes of an update, stacked."""
     p = probabilities(outcomes)
     mean: RBM = tree_map(lambda x: np.tensordot(p, to_numpy(x).astype(float), axes=1), update)

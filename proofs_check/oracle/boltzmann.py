@@ -148,7 +148,7 @@ def law_of_outcomes(bits: Array, probability: Table) -> Table:
     What is not binary has no place in the law: its probability is missing.
     """
     x = to_numpy(bits).reshape(len(probability), -1)
-    binary = np.isin(x, (0, 1)).all(axis=1)
+    binary = np.asarray(np.isin(x, (0, 1)).all(axis=1))
     probability, x = np.where(binary, probability, 0.0), np.where(binary[:, None], x, 0)
     return np.bincount([row(t) for t in x], weights=probability, minlength=2 ** x.shape[1])
 
@@ -159,3 +159,16 @@ def independent(*laws: Table) -> Table:
     for law in laws:
         joint = np.outer(joint, law).ravel()
     return joint
+
+
+def mean_pseudo_log_likelihood(theta: RBM, law: Table) -> Any:
+    """Return the mean of sum_i log p(v_i | v_-i) under ``law``, by dividing the table of p(v)."""
+    log_p = log_visible(theta)
+    return (law * pseudo_log_likelihood(log_p)).sum()
+
+
+def pseudo_log_likelihood(log_p: Table) -> Table:
+    """Return sum_i log p(v_i | v_-i) of each state, from the logarithm of a law of binary units."""
+    table = log_p.reshape((2,) * int(np.log2(log_p.size)))
+    total = sum(table - log_sum(table, axis) for axis in range(table.ndim))
+    return total.reshape(-1)
