@@ -10,7 +10,7 @@ from scipy.special import entr, logsumexp
 
 from ...reference.boltzmann import likelihood, partition, rbm
 from ...reference.boltzmann.rbm import RBM
-from ...reference.directed import dbn, dbn_bound
+from ...reference.directed import dbn, dbn_bound, updown
 from ...reference.directed.dbn import DBN
 from ...reference.directed.layers import MachineKind, Sigmoid
 from . import mistake
@@ -202,6 +202,7 @@ mistake(
     "generative-weights-recognise: The generative weights, transposed, are used to recognise.",
     recognising(_tied_up),
     bounding(_tied_up),
+    {updown.expected_updown_step: given(_tied_up)},
 )
 
 # --- the bound --------------------------------------------------------------------------------------------
