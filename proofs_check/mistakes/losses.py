@@ -18,6 +18,10 @@ def _mean_of_losses(right: Any, terms: Array, regulariser: Array) -> Array:
     return right(terms / terms.shape[-1], regulariser)
 
 
+def _diagonal(square: Array) -> Array:
+    return array_namespace(square).linalg.diagonal(square)
+
+
 def _last_point_dropped(right: Any, w: Array, x: Array, y: Array, *, penalty: float) -> Array:
     N = max(x.shape[0] - 1, 1)
     return right(w, x[:N, :], y[:N], penalty=penalty)
@@ -56,4 +60,20 @@ mistake(
 mistake(
     "gradient-averaged: The gradient of a sum of losses is that of their mean.",
     {losses.ridge_grad: lambda right, w, x, y, *, penalty: right(w, x, y, penalty=penalty) / x.shape[0]},
+)
+mistake(
+    "penalty-missing-in-hessian: The Hessian leaves the penalty out.",
+    {losses.ridge_hessian: lambda right, x, *, penalty: right(x, penalty=0.0)},
+)
+mistake(
+    "hessian-averaged: The Hessian of a sum of losses is that of their mean.",
+    {losses.ridge_hessian: scaled(lambda x, *, penalty: 1 / x.shape[0])},
+)
+mistake(
+    "newton-on-the-diagonal: Newton's step divides by the diagonal of the Hessian.",
+    {losses.newton_step: lambda right, theta, grad, hessian: theta - grad / _diagonal(hessian)},
+)
+mistake(
+    "half-a-newton-step: Newton's step is half as long.",
+    {losses.newton_step: lambda right, theta, grad, hessian: theta / 2 + right(theta, grad, hessian) / 2},
 )
