@@ -410,7 +410,9 @@ class Many(Declared):
     def __init__(self, name: str, each: Any, prefix: str, least: int = 0) -> None:
         super().__init__(name)
         self.make = functools.cache(
-            lambda i: _declared(each, f"{name}[{i}]", f"{prefix}{name}[{i}]." if _is_record(each) else prefix)
+            lambda i: _declared(
+                each, f"{name}[{i}]", f"{prefix}{name}[{i}]." if _holds_record(each) else prefix
+            )
         )
 
     def accepts(self, value: Any) -> bool:
@@ -531,6 +533,14 @@ def _declared(hint: Any, name: str, prefix: str = "") -> Declared:
 
 def _is_record(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")
+
+
+def _holds_record(hint: Any) -> bool:
+    """Return whether it declares a record, or a choice of several."""
+    return _is_record(hint) or (
+        typing.get_origin(hint) in (typing.Union, types.UnionType)
+        and any(map(_is_record, typing.get_args(hint)))
+    )
 
 
 @functools.cache

@@ -23,31 +23,32 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_array, check_count, check_shape
 from ..boltzmann.annealing import check_betas
-from ..boltzmann.rbm import RBM, check_rbm, free_energy, hidden_input
+from ..boltzmann.rbm import RBM, free_energy, hidden_input
+from ..contracts import Bits, Count, LogWeights, Own, Raw, Real, checked, conform
 from ..distributions import log_bernoulli
 from ..importance import log_mean_weight
 from ..numerics import sigmoid, softplus
 from .dbn import inputs
-from .layers import Sigmoid, check_layer, check_values
+from .layers import Sigmoid
 
 
 class Run(NamedTuple):
     """The weights of independent chains, some for each datum, and where they ended."""
 
-    log_weights: Array  # (n, m) log w, with E[w] = P(x) Z_top
-    h: Array  # (n, m, H) the last states weighed
+    log_weights: LogWeights[Array, "n m"]  # log w, with E[w] = P(x) Z_top
+    h: Raw[Array, "n m H"]  # the last states weighed
 
 
+@checked
 def ais(
     layer: Sigmoid,
-    top: RBM,
-    x: Array,
+    top: Own[RBM, "top_"],
+    x: Bits[Array, "n V"],
     *,
-    logits: Array,
+    logits: Real[Array, "n H"],
     betas: Sequence[float] | Array,
-    chains: int,
+    chains: Count[int, 1],
     rng: Rng,
 ) -> Run:
     r"""Return weights of ``chains`` runs for each datum, from draws of q(h | x) to the model's joint law.
@@ -55,15 +56,13 @@ def ais(
     .. math:: w = \prod_{k=1}^K \frac{f_{\beta_k}(h_{k-1})}{f_{\beta_{k-1}}(h_{k-1})}, \quad
         h_0 \sim q(\cdot \mid x), \quad h_k \sim T_{\beta_k}(h_{k-1}, \cdot)
 
-    Shapes: x (n, V) bits, logits (n, H) of q(h_j = 1 | x), betas increasing from 0 to 1 -> (n, chains).
+    ``logits`` are those of q(h_j = 1 | x); betas increase from 0 to 1.
     Exactness: the mean weight is unbiased for P(x) Z_top, for any betas and any q.
     Cost: K - 1 sweeps, each of n m H (V + H') exponentials, H' units above h.
-    Raises: ValueError for shapes that do not chain, rows that are not bits, or betas that do not increase
-    from 0 to 1.
+    Raises: ValueError for shapes that do not chain, or betas that do not increase from 0 to 1.
     """
-    _check(layer, top, x, logits)
-    check_count("chains", chains)
     xp, path, units = array_namespace(x), check_betas(betas), layer.W.shape[1]
+    conform(("top.b", Raw[Array, "H"], top.b), H=units)
     stream = as_stream(rng, like=layer.b)
     x, logits = (xp.repeat(rows, chains, axis=0) for rows in (x, logits))
     h = stream.bernoulli(sigmoid(logits))
@@ -85,7 +84,7 @@ def sweep(
     .. math:: \operatorname{logit} f_\beta(h_j = 1 \mid h_{-j}) = (1-\beta)\, \mathrm{logits}_j +
               \beta \big[\log P(x, h)\big]_{h_j = 0}^{h_j = 1}
 
-    Shapes: x (m, V), h and logits (m, H) -> (m, H).   Exactness: exact draws; f_beta is left invariant.
+    x is (m, V), h and logits (m, H).   Exactness: exact draws; f_beta is left invariant.
     """
     xp = array_namespace(x)
     below, above, drawn = inputs(layer, h), hidden_input(top, h), []
@@ -100,25 +99,12 @@ def sweep(
     return xp.concat(drawn, axis=1)
 
 
-def log_likelihood_below(run: Run, log_partition: Array) -> Array:
+@checked
+def log_likelihood_below(run: Run, log_partition: Real[Array, ""]) -> LogWeights[Array, "n"]:
     r"""Return :math:`\log\frac1m\sum w - \log Z_{top}` of each datum: below log P(x) in expectation.
 
-    Shapes: log_partition 0-d, of the top -> (n,).
+    ``log_partition`` is that of the top.
     Exactness: a stochastic lower bound where log Z is exact (``partition.log_partition``), or above it, as
     ``annealing.log_partition_above`` is in expectation; consistent as chains or betas grow in number.
     """
-    check_shape("run.log_weights", run.log_weights, None, None)
-    check_array("log_partition", log_partition, like=run.log_weights)
     return log_mean_weight(run.log_weights) - log_partition
-
-
-def _check(layer: Sigmoid, top: RBM, x: Array, logits: Array) -> None:
-    if not isinstance(layer, Sigmoid):
-        raise ValueError(f"layer must be a Sigmoid, got {type(layer).__name__}")
-    check_layer(layer)
-    check_rbm(top)
-    check_values(layer, x)
-    units = layer.W.shape[1]
-    if top.W.shape[0] != units:
-        raise ValueError(f"top must have {units} visible units, those of h, got {top.W.shape[0]}")
-    check_array("logits", logits, x.shape[0], units, like=layer.b)

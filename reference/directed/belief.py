@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_count
+from ..contracts import Count, LogWeights, Prob, Raw, Real, checked
 from ..laws import log_table
 from ..numerics import log_sum_exp
 from ..states import check_enumerable
@@ -31,15 +31,16 @@ from .layers import (
     states_above,
     states_below,
 )
-from .mixtures import check_possible, likelihoods, log_mixture_of_logs, mixture_grad
+from .mixtures import Weights, check_possible, likelihoods, log_mixture_of_logs, mixture_grad
 
 _ROWS = 2**12  # states that are taken at once
 
 
-def state_law(net: Net) -> Array:
+@checked
+def state_law(net: Net) -> Real[Array, "X"]:
     r"""Return P(x) of all x; ``state_law(net[k:])`` is :math:`P(h^{(k)})`.      [AO] eq. 1-3
 
-    Shapes: -> (states of x,).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Cost: states below times states above of each layer, in bounded memory.
     Raises: ValueError where layers do not chain, or there are too many states.
     """
@@ -47,10 +48,11 @@ def state_law(net: Net) -> Array:
     return law_below(net[0], laws[0])
 
 
+@checked
 def laws_above(net: Net) -> tuple[Array, ...]:
     r"""Return the law of the variable above each layer: :math:`P(h^{(1)}), \dots, P(h^{(k_{max})})`, and 1.
 
-    Shapes: -> one array (states above the layer,) for each.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Raises: ValueError where layers do not chain, or there are too many states.
     """
     check_net(net)
@@ -61,20 +63,22 @@ def laws_above(net: Net) -> tuple[Array, ...]:
     return tuple(laws)
 
 
+@checked
 def joint_law(net: Net) -> Array:
     r"""Return :math:`P(x, h^{(1)}, \dots, h^{(k_{max})})` of all states.
 
-    Shapes: -> (states of x, of h1, ...).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Raises: ValueError where layers do not chain, or there are too many joint states.
     """
     check_net(net)
     return array_namespace(*net[0]).exp(_log_joint(net, log_conditional_table(net[0])))
 
 
-def posterior(net: Net, x: Array) -> Array:
+@checked
+def posterior(net: Net, x: Raw[Array, "n ..."]) -> Prob[Array, "n ..."]:
     r"""Return :math:`P(h^{(1)}, \dots, h^{(k_{max})} \mid x)` of each row.      [AO] 1.3
 
-    Shapes: x (n, V) bits, or (n,) integers under a ``Table`` -> (n, states of h1, ...).
+    x (n, V) are bits, or (n,) integers under a ``Table``.
     Exactness: exact to rounding.
     Raises: ValueError where x does not suit the model or has probability zero.
     """
@@ -87,10 +91,11 @@ def posterior(net: Net, x: Array) -> Array:
     return xp.exp(log_joint - xp.reshape(log_p, (-1, *rest)))
 
 
+@checked
 def compose(layers: Net) -> Table:
     r"""Return :math:`P(x \mid h^{(k)})` of k layers as one: the product of their tables.      [AO] 1.1, 2.6
 
-    Shapes: -> Table of (states of x, states of h^(k)).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Raises: ValueError where layers do not chain, or a table has too many entries.
     """
     check_chain(layers)
@@ -101,10 +106,11 @@ def compose(layers: Net) -> Table:
     return Table(log_table(columns))
 
 
-def log_likelihood(net: Net, x: Array) -> Array:
+@checked
+def log_likelihood(net: Net, x: Raw[Array, "n ..."]) -> LogWeights[Array, "n"]:
     r"""Return :math:`\log P(x)` of each row, in nats; minus infinity where it is impossible.      [AO] eq. 1
 
-    Shapes: x (n, V) bits, or (n,) integers under a ``Table`` -> (n,).
+    x (n, V) are bits, or (n,) integers under a ``Table``.
     Exactness: exact to rounding, whatever the range, by enumeration of the hidden layers one at a time.
     Cost: n times the states of h1 (a multiplication and an addition each), and the cost of
     ``state_law(net[1:])``.
@@ -114,10 +120,11 @@ def log_likelihood(net: Net, x: Array) -> Array:
     return log_mixture_of_logs(likelihoods(net[0], x), _log_law_above(net))
 
 
-def log_law(net: Net) -> Array:
+@checked
+def log_law(net: Net) -> LogWeights[Array, "X"]:
     """Return log P(x) of all x, in logarithms throughout: a code may be improbable and still the only one.
 
-    Shapes: -> (states of x,).   Exactness: exact to rounding, whatever the range.   Cost: that of ``law``.
+    Exactness: exact to rounding, whatever the range.   Cost: that of ``state_law``.
     Raises: ValueError where layers do not chain, or there are too many states.
     """
     check_net(net)
@@ -142,7 +149,8 @@ def _log_law_above(net: Net) -> Array:
     return xp.zeros_like(xp.reshape(net[0][-1], (-1,))[:1])
 
 
-def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> Net:
+@checked
+def log_likelihood_grad(net: Net, x: Raw[Array, "n ..."], *, weights: Weights = None) -> Net:
     r"""Return the gradient of :math:`\mathbb{E}_{x \sim P_D}[\log P_\theta(x)]`, exactly, for all layers.
 
     .. math:: \textstyle\sum_{h,h'} \partial_\theta \log P_\theta(h \mid h')\; \mathbb{E}_{x \sim P_D}
@@ -150,8 +158,7 @@ def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> 
 
     The posterior enters through :math:`g(h) = \mathbb{E}_{x \sim P_D} P(x \mid h) / P(x)` alone, which is
     carried from layer to layer as a backpropagated gradient is.
-    Shapes: x (n, ...), weights (n,), a law over the rows (1/n each where it is not given) -> like ``net``.
-    Exactness: exact to rounding.
+    ``weights`` are a law over the rows, 1/n each where they are not given.   Exactness: exact to rounding.
     Raises: ValueError where x does not suit the model, or a row of positive weight has probability zero.
     """
     laws = laws_above(net)
@@ -163,14 +170,14 @@ def log_likelihood_grad(net: Net, x: Array, *, weights: Array | None = None) -> 
     return tuple(grads)
 
 
-def sample(net: Net, *, samples: int, rng: Rng) -> tuple[Array, ...]:
+@checked
+def sample(net: Net, *, samples: Count[int, 1], rng: Rng) -> tuple[Array, ...]:
     """Return draws of (x, h1, ..., top), the top one first: ancestral sampling.      [AO] 1.1
 
-    Shapes: -> one array for each layer: (samples, V) bits, or (samples,) int64 of a ``Table``.
+    One array for each layer: (samples, V) bits, or (samples,) int64 of a ``Table``.
     Exactness: exact draws.
     """
     check_net(net)
-    check_count("samples", samples)
     like = net[-1][-1]
     xp, stream = array_namespace(like), as_stream(rng, like=like)
     nothing = xp.zeros((samples,), dtype=xp.int64, device=like.device)

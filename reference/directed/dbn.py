@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_choice, check_count, check_shape
 from ..boltzmann.gibbs import gibbs_law, gibbs_step
 from ..boltzmann.partition import log_partition
-from ..boltzmann.rbm import RBM, check_rbm, energy
+from ..boltzmann.rbm import RBM, energy
+from ..contracts import Bits, Choice, Count, Law, LogWeights, Own, Prob, Raw, Real, checked, conform
 from ..numerics import sigmoid
-from ..trees import leaves
 from .belief import log_likelihood
-from .layers import Net, Sigmoid, check_layer, check_values, law_below
+from .layers import Net, Sigmoid, law_below
 from .products import log_bits_of_rows
 
 
@@ -31,32 +30,33 @@ class DBN(NamedTuple):
 
     generative: tuple[Sigmoid, ...]  # p(v | h1), p(h1 | h2), ... from the bottom
     recognition: tuple[Sigmoid, ...]  # q(h1 | v), q(h2 | h1), ... from the bottom
-    top: RBM  # of the two topmost layers
+    top: Own[RBM, "top_"]  # of the two topmost layers
+
+    def relation(self, name: str) -> None:
+        """Raise ValueError unless each layer's units above are those below the next one, both ways."""
+        if len(self.generative) != len(self.recognition):
+            raise ValueError(
+                f"every directed layer needs both weights, got {len(self.generative)} generative and "
+                f"{len(self.recognition)} recognition layers"
+            )
+        above = [*(layer.W.shape[0] for layer in self.generative[1:]), self.top.W.shape[0]]
+        for k, (down, up) in enumerate(zip(self.generative, self.recognition, strict=True)):
+            if down.W.shape != up.W.shape[::-1] or down.W.shape[1] != above[k]:
+                raise ValueError(
+                    f"layers must chain: generative[{k}].W is {tuple(down.W.shape)}, recognition[{k}].W is "
+                    f"{tuple(up.W.shape)}, and the layer above has {above[k]} units below"
+                )
 
 
 # --- stacks -----------------------------------------------------------------------------------------------
 
 
-def check_dbn(theta: DBN) -> None:
-    """Raise ValueError unless each layer's units above are those below the next one, both ways."""
-    array_namespace(*leaves(theta))
-    check_rbm(theta.top)
-    if len(theta.generative) != len(theta.recognition):
-        raise ValueError(
-            f"every directed layer needs both weights, got {len(theta.generative)} generative and "
-            f"{len(theta.recognition)} recognition layers"
-        )
-    for k, (down, up) in enumerate(zip(theta.generative, theta.recognition, strict=True)):
-        check_layer(down, name=f"generative[{k}]")
-        check_layer(up, name=f"recognition[{k}]")
-        above = theta.generative[k + 1] if k + 1 < len(theta.generative) else theta.top
-        if down.W.shape != up.W.shape[::-1] or down.W.shape[1] != above.W.shape[0]:
-            raise ValueError(
-                f"layers must chain: generative[{k}].W is {tuple(down.W.shape)}, recognition[{k}].W is "
-                f"{tuple(up.W.shape)}, and the layer above has {above.W.shape[0]} units below"
-            )
+def check_visible(theta: DBN, v: Array) -> None:
+    """Raise ValueError unless ``v`` has the units of the net's lowest layer."""
+    conform(("v", Raw[Array, "n V"], v), V=net(theta)[0][0].shape[0])
 
 
+@checked
 def stack(machines: Sequence[RBM]) -> DBN:
     """Return the net of these machines, from the bottom: all but the last become directed, weights tied.
 
@@ -65,24 +65,22 @@ def stack(machines: Sequence[RBM]) -> DBN:
     """
     if not machines:
         raise ValueError("machines must hold at least one RBM: a net of one machine is that machine")
-    for machine in machines:
-        check_rbm(machine)
     theta = DBN(
         tuple(Sigmoid(m.W, m.b) for m in machines[:-1]),
         tuple(Sigmoid(array_namespace(m.W).matrix_transpose(m.W), m.c) for m in machines[:-1]),
         machines[-1],
     )
-    check_dbn(theta)
+    theta.relation("theta")
     return theta
 
 
+@checked
 def upside_down(machine: RBM) -> RBM:
     r"""Return the machine with its layers exchanged: a next layer whose law of v is this one's law of h.
 
     Put on top of ``machine`` it changes no likelihood, and the bound of ``machine``'s own p(h | v) is tight,
     so raising [BA] eq. 22 from there cannot lower the likelihood.      [BA] 3.1, [AO] 2.3
     """
-    check_rbm(machine)
     return RBM(array_namespace(machine.W).matrix_transpose(machine.W), machine.c, machine.b)
 
 
@@ -91,55 +89,53 @@ def net(theta: DBN) -> Net:
     return (*theta.generative, theta.top)
 
 
-def log_joint(theta: DBN, *layers: Array) -> Array:
-    """Return log p(v, h1, ..., hL) row by row.      [BA] 3
+@checked
+def log_joint(theta: DBN, *layers: Bits[Array, "n _"]) -> Real[Array, "n"]:
+    """Return log p(v, h1, ..., hL) row by row, of v (n, V), h1 (n, H1), ...      [BA] 3
 
-    Shapes: v (n, V), h1 (n, H1), ... -> (n,).   Exactness: exact.   Cost: the partition function of the top.
+    Exactness: exact.   Cost: the partition function of the top.
     Raises: ValueError where the layers do not suit the net.
     """
-    check_dbn(theta)
     if len(layers) != len(theta.generative) + 2:
         raise ValueError(f"the net has {len(theta.generative) + 2} layers of units, got {len(layers)}")
-    array_namespace(*layers)
+    units = (*(layer.b.shape[0] for layer in theta.generative), *theta.top.W.shape)
+    for k, rows in enumerate(layers):
+        conform((f"layers[{k}]", Raw[Array, "n V"], rows), V=units[k])
     total = -energy(theta.top, layers[-2], layers[-1]) - log_partition(theta.top)
     for k, layer in enumerate(theta.generative):
-        check_values(layer, layers[k], name=f"layers[{k}]")
-        check_shape(f"layers[{k}]", layers[k], layers[-1].shape[0], layer.b.shape[0])
         total = total + log_bits_of_rows(layers[k], inputs(layer, layers[k + 1]))
     return total
 
 
-def log_marginal(theta: DBN, v: Array) -> Array:
+@checked
+def log_marginal(theta: DBN, v: Bits[Array, "n V"]) -> LogWeights[Array, "n"]:
     """Return log p(v) row by row, the hidden layers summed out of ``log_joint``.      [BA] eq. 13
 
-    Shapes: v (n, V) -> (n,).   Exactness and cost: those of ``belief.log_likelihood``.
+    Exactness and cost: those of ``belief.log_likelihood``.
     Raises: ValueError where v does not suit the net, or there are too many states.
     """
-    check_dbn(theta)
     return log_likelihood(net(theta), v)
 
 
 def inputs(layer: Sigmoid, above: Array) -> Array:
-    """Return the logits of the units below, given those above; unchecked.
-
-    Shapes: above (n, H) -> (n, V).   Exactness: exact.
-    """
+    """Return the logits of the units below, given those above; unchecked.   Exactness: exact."""
     return above @ array_namespace(above).matrix_transpose(layer.W) + layer.b
 
 
 # --- passes and samples -----------------------------------------------------------------------------------
 
 
-def pass_up(theta: DBN, v: Array, *, how: str, rng: Rng) -> tuple[Array, ...]:
+@checked
+def pass_up(
+    theta: DBN, v: Bits[Array, "n V"], *, how: Choice[str, "sample", "mean"], rng: Rng
+) -> tuple[Array, ...]:
     """Return v and what the recognition weights make of it, layer by layer, up to the top machine's visibles.
 
     ``how="sample"`` draws each layer given the draw below, so h^(l) is a draw from q(h^(l) | v);
     ``how="mean"`` passes probabilities on, which from the second layer on are not the means of q(h^(l) | v).
-    Shapes: v (n, V) -> (n, V), (n, H1), ..., (n, H_{L-1}).   Exactness: exact draws where drawn.
+    They are (n, V), (n, H1), ..., (n, H_{L-1}).   Exactness: exact draws where drawn.
     """
-    check_dbn(theta)
-    check_choice("how", how, "sample", "mean")
-    check_values(net(theta)[0], v, name="v")
+    check_visible(theta, v)
     layers, stream = [v], as_stream(rng, like=v)
     for up in theta.recognition:
         means = sigmoid(inputs(up, layers[-1]))
@@ -150,19 +146,19 @@ def pass_up(theta: DBN, v: Array, *, how: str, rng: Rng) -> tuple[Array, ...]:
 class PassDown(NamedTuple):
     """What was drawn on the way down from the top machine's visible layer."""
 
-    layers: tuple[Array, ...]  # v (n, V), h1, ..., h^(L-1): one draw of each layer
-    mean_visible: Array  # (n, V) p(v_i = 1 | h1); where all layers are the top machine's, given its h
+    layers: tuple[Bits[Array, "n _"], ...]  # v (n, V), h1, ..., h^(L-1): one draw of each layer
+    mean_visible: Prob[Array, "n V"]  # p(v_i = 1 | h1); where all layers are the top machine's, given its h
 
 
-def generate(theta: DBN, h: Array, *, steps: int, rng: Rng) -> tuple[Array, PassDown]:
+@checked
+def generate(
+    theta: DBN, h: Bits[Array, "n top_V"], *, steps: Count[int, 1], rng: Rng
+) -> tuple[Bits[Array, "n V"], PassDown]:
     """Return v: ``steps`` Gibbs steps of the top machine from ``h``, then down through the directed layers.
 
     From draws of the top machine's own law these are exact draws from p(v), whatever ``steps``; from
     elsewhere their law is ``generated_law``.      [BA] 3.1
-    Shapes: h (n, H_{L-1}) binary -> v (n, V).   Raises: ValueError where h does not suit the top machine.
     """
-    check_dbn(theta)
-    check_count("steps", steps)
     stream = as_stream(rng, like=h)
     for _ in range(steps):
         h, info = gibbs_step(theta.top, h, rng=stream)
@@ -173,22 +169,25 @@ def generate(theta: DBN, h: Array, *, steps: int, rng: Rng) -> tuple[Array, Pass
     return layers[0], PassDown(tuple(layers), means)
 
 
-def reconstruct(theta: DBN, v: Array, *, steps: int, rng: Rng) -> tuple[Array, PassDown]:
+@checked
+def reconstruct(
+    theta: DBN, v: Bits[Array, "n V"], *, steps: Count[int, 1], rng: Rng
+) -> tuple[Bits[Array, "n V"], PassDown]:
     """Return v passed up by draws, through ``steps`` Gibbs steps of the top machine, and down again.
 
-    Shapes: v (n, V) -> (n, V).   [BA] 3.1, fig. 6
+    [BA] 3.1, fig. 6
     """
     stream = as_stream(rng, like=v)
     return generate(theta, pass_up(theta, v, how="sample", rng=stream)[-1], steps=steps, rng=stream)
 
 
-def generated_law(theta: DBN, law: Array, *, steps: int) -> Array:
+@checked
+def generated_law(theta: DBN, law: Law[Array, "2**top_V"], *, steps: Count[int, 1]) -> Law[Array, "states"]:
     """Return the law of the v that ``generate`` draws, for h drawn from ``law``, exactly.
 
-    Shapes: law (2^H_{L-1},) -> (2^V,).   Exactness: exact to rounding; tends to p(v) as ``steps`` grow.
+    Exactness: exact to rounding; tends to p(v) as ``steps`` grow.
     Cost: states below times states above of each layer.
     """
-    check_dbn(theta)
     law = gibbs_law(theta.top, law, steps=steps)
     for layer in reversed(theta.generative):
         law = law_below(layer, law)

@@ -9,102 +9,101 @@ A q is a table, a row for each row of v and a column for each state of h1.
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_floating, check_law, check_log_weights, check_shape
 from ..boltzmann.gibbs import law_of_units
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.partition import log_partition
-from ..boltzmann.rbm import check_visible, hidden_input
+from ..boltzmann.rbm import hidden_input
+from ..contracts import Bits, Law, LogWeights, Raw, Real, checked, conform
 from ..numerics import x_log_y
 from ..states import binary_states, check_enumerable
 from .belief import log_law
-from .dbn import DBN, check_dbn, inputs, net, upside_down
-from .layers import check_values, log_conditional
+from .dbn import DBN, check_visible, inputs, net, upside_down
+from .layers import log_conditional
 
 
-def log_prior(theta: DBN) -> Array:
+@checked
+def log_prior(theta: DBN) -> LogWeights[Array, "states"]:
     r"""Return :math:`\log p(h^{(1)}) = \log\sum_{h^{(2)}} p(h^{(1)}, h^{(2)})` of all h1.      [BA] eq. 21
 
-    Shapes: -> (2^H1,).   Exactness: exact to rounding.   Cost: the hidden layers' states, pair by pair.
+    Exactness: exact to rounding.   Cost: the hidden layers' states, pair by pair.
     """
-    check_dbn(theta)
     return log_law(net(theta)[1:] or (upside_down(theta.top),))
 
 
-def log_joint_first(theta: DBN, v: Array) -> Array:
+@checked
+def log_joint_first(theta: DBN, v: Bits[Array, "n V"]) -> LogWeights[Array, "n states"]:
     r"""Return :math:`\log p(v, h^{(1)}) = \log p(v \mid h^{(1)}) + \log p(h^{(1)})` of all h1.  [BA] eq. 20
 
-    Shapes: v (n, V) -> (n, 2^H1).   Exactness: exact to rounding; eq. 13 and 16 sum it over h1.
+    Exactness: exact to rounding; eq. 13 and 16 sum it over h1.
     Raises: ValueError where v does not suit the net, or there are too many states.
     """
-    check_dbn(theta)
+    check_visible(theta, v)
     if theta.generative:
         return log_conditional(theta.generative[0], v) + log_prior(theta)
-    check_visible(theta.top, v)
     h = binary_states(theta.top.W.shape[1], like=v)
     log_weights = hidden_input(theta.top, v) @ array_namespace(v).matrix_transpose(h)
     return log_weights + (v @ theta.top.b)[:, None] - log_partition(theta.top)
 
 
-def recognise(theta: DBN, v: Array) -> Array:
+@checked
+def recognise(theta: DBN, v: Bits[Array, "n V"]) -> Law[Array, "n states"]:
     r"""Return the factorised :math:`q(h^{(1)} \mid v)` of all h1; of one machine alone, its posterior.
 
-    Shapes: v (n, V) -> (n, 2^H1), rows sum to one.   Exactness: exact.      [BA] 3.1
+    Exactness: exact.      [BA] 3.1
     Raises: ValueError where v does not suit the net, or there are too many states.
     """
-    check_dbn(theta)
-    check_values(net(theta)[0], v, name="v")
+    check_visible(theta, v)
     logits = inputs(theta.recognition[0], v) if theta.recognition else hidden_input(theta.top, v)
     check_enumerable("the table of q(h1 | v)", (v.shape[0] * 2 ** logits.shape[1],))
     return array_namespace(v).matrix_transpose(law_of_units(logits))
 
 
-def elbo(q: Array, log_joint: Array) -> Array:
+@checked
+def elbo(q: Law[Array, "n S"], log_joint: LogWeights[Array, "n S"]) -> LogWeights[Array, "n"]:
     r"""Return :math:`\sum_h q(h) \log\frac{p(v, h)}{q(h)} \le \log p(v)` of each row.      [BA] eq. 18
 
-    Shapes: q, log_joint (n, S) -> (n,).   Exactness: exact value of a lower bound, tight iff q = p(h | v);
-    minus infinity where q leaves the support of p.
-    Raises: ValueError where the rows of q are no laws, or shapes differ.
+    Exactness: exact value of a lower bound, tight iff q = p(h | v); minus infinity where q leaves the
+    support of p.
     """
     xp = array_namespace(q, log_joint)
-    _check_rows(q, log_joint)
     return mean_log(q, log_joint - xp.log(xp.where(q > 0, q, xp.ones_like(q))))
 
 
-def elbo_by_entropy(q: Array, log_joint: Array) -> Array:
+@checked
+def elbo_by_entropy(q: Law[Array, "n S"], log_joint: LogWeights[Array, "n S"]) -> LogWeights[Array, "n"]:
     r"""Return :math:`\sum_h q(h) \log p(v, h) + H(q)`, the same bound in two parts.      [BA] eq. 19
 
-    Shapes and exactness: as ``elbo``.
+    Exactness: as ``elbo``.
     """
     return mean_log(q, log_joint) + entropy(q)
 
 
-def mean_log(q: Array, log_p: Array) -> Array:
+@checked
+def mean_log(q: Law[Array, "n S"], log_p: LogWeights[Array, "... S"]) -> LogWeights[Array, "n"]:
     r"""Return :math:`\sum_h q(h) \log p(h)` of each row, with 0 log 0 = 0.
 
     With ``log_prior`` this is the objective of the second machine ([BA] eq. 22): all that the layers above
     the first can change of the bound.
-    Shapes: q (n, S), log_p (n, S) or (S,) -> (n,).   Exactness: exact.
+    log_p is that of each row, or of all.   Exactness: exact.
     """
     xp = array_namespace(q, log_p)
-    check_shape("q", q, None, None)
-    if log_p.ndim == 1:
-        log_p = xp.broadcast_to(log_p, (q.shape[0], log_p.shape[0]))
-    _check_rows(q, log_p)
+    if log_p.ndim != 1:
+        conform(("log_p", Raw[Array, "n S"], log_p), n=q.shape[0])
     some, zero = q > 0, xp.zeros_like(q)
     return xp.sum(xp.where(some, q * xp.where(some, log_p, zero), zero), axis=1)
 
 
-def entropy(q: Array) -> Array:
+@checked
+def entropy(q: Law[Array, "n S"]) -> Real[Array, "n"]:
     r"""Return :math:`H(q) = -\sum_h q(h) \log q(h)` of each row, in nats.      [BA] eq. 19, second part
 
-    Shapes: q (n, S) -> (n,).   Exactness: exact.   Raises: ValueError where a row of q is no law.
+    Exactness: exact.
     """
-    check_shape("q", q, None, None)
-    check_law("q", q)
     return -array_namespace(q).sum(x_log_y(q, q), axis=1)
 
 
-def bound_log_likelihood(theta: DBN, v: Array) -> Array:
+@checked
+def bound_log_likelihood(theta: DBN, v: Bits[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return the variational lower bound of log p(v) by the net's own recognition, of each row.
 
     .. math:: \mathbb{E}_q\Big[\log p_{top}(h^{(L-1)}) + \sum_l \log
@@ -112,12 +111,11 @@ def bound_log_likelihood(theta: DBN, v: Array) -> Array:
               [BA] eq. 19 with 20-21, applied layer by layer
 
     With one directed layer the gap is KL(q(h1 | v) || p(h1 | v)); with none the bound is log p(v).
-    Shapes: v (n, V) -> (n,).   Exactness: exact value of a lower bound.
+    Exactness: exact value of a lower bound.
     Cost: 2^(H_l + H_{l+1}) numbers for each pair of hidden layers, n 2^{H1} for the first.
     Raises: ValueError where v does not suit the net, or there are too many states.
     """
-    check_dbn(theta)
-    check_values(net(theta)[0], v, name="v")
+    check_visible(theta, v)
     xp, depth = array_namespace(v), len(theta.generative)
     below = [v, *(binary_states(layer.W.shape[1], like=v) for layer in theta.generative)]
     bound = log_likelihood_rbm(theta.top, below[-1])
@@ -126,11 +124,3 @@ def bound_log_likelihood(theta: DBN, v: Array) -> Array:
         q = xp.matrix_transpose(law_of_units(inputs(theta.recognition[k], below[k])))
         bound = mean_log(q, log_p + bound) + entropy(q)
     return bound
-
-
-def _check_rows(q: Array, log_p: Array) -> None:
-    check_shape("q", q, None, None)
-    check_law("q", q)
-    check_shape("the log-probabilities beside q", log_p, *q.shape)
-    check_floating("the log-probabilities beside q", log_p, like=q)
-    check_log_weights("the log-probabilities beside q", log_p)

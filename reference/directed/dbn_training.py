@@ -24,34 +24,38 @@ from typing import Any
 
 from ...backends.arrays import Array
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_probability
 from ..boltzmann.contrastive import cd_step, pcd_step
-from ..boltzmann.rbm import RBM, check_rbm, check_visible, hidden_input
+from ..boltzmann.rbm import RBM, hidden_input
+from ..contracts import Bits, Choice, Count, Law, Prob, checked
 from ..numerics import sigmoid
 from ..optimizers import Optimizer
 from ..training.fit import begin, fit
 from .dbn import DBN, stack
-from .mixtures import data_law
+from .mixtures import Weights, data_law
 from .products import law_of_means
 
 Train = Callable[[RBM, Array, int], RBM]
 """``train(machine, rows, level)`` returns the machine after training; levels count from 0 at the bottom."""
 
 
-def next_target(machine: RBM, v: Array, *, weights: Array | None = None) -> Array:
+@checked
+def next_target(machine: RBM, v: Bits[Array, "n V"], *, weights: Weights = None) -> Law[Array, "2**H"]:
     r"""Return :math:`Q_D(h) = \sum_n w_n\, p(h \mid v_n)` of all h: what the next machine is to learn.
 
-    Shapes: v (n, V), weights (n,), a law over the rows (1/n each where it is not given) -> (2^H,).
-    Exactness: exact to rounding.      [AO] eq. 26, [BA] eq. 22
-    Raises: ValueError where v does not suit the machine, or there are too many states.
+    ``weights`` are a law over the rows, 1/n each where they are not given.      [AO] eq. 26, [BA] eq. 22
+    Exactness: exact to rounding.   Raises: ValueError where there are too many states.
     """
-    check_rbm(machine)
-    check_visible(machine, v)
     return law_of_means(sigmoid(hidden_input(machine, v)), data_law(v.shape[0], weights, like=v))
 
 
+@checked
 def train_stack(
-    starts: Sequence[RBM | Callable[[RBM], RBM]], data: Array, *, up: str, train: Train, rng: Rng
+    starts: Sequence[RBM | Callable[[RBM], RBM]],
+    data: Prob[Array, "n V"],
+    *,
+    up: Choice[str, "sample", "mean"],
+    train: Train,
+    rng: Rng,
 ) -> DBN:
     """Return the net of machines trained one after the other, the weights below held.      [BA] 3.1
 
@@ -61,43 +65,36 @@ def train_stack(
 
     ``up`` says what a row becomes for the next machine: "sample", one draw of h, kept throughout; or "mean",
     its probabilities, from which every visit draws afresh.  Means of a second layer are those given the
-    *means* of the first, not those given v.
-
-    Shapes: data (n, V) -> DBN, weights tied.
+    *means* of the first, not those given v.  Weights are tied.
     """
-    check_choice("up", up, "sample", "mean")
     stream, machines = as_stream(rng, like=data), list[RBM]()
     for level, start in enumerate(starts):
         if machines:
             means = sigmoid(hidden_input(machines[-1], data))
             data = means if up == "mean" else stream.bernoulli(means)
         machine = start(machines[-1]) if callable(start) else start
-        check_rbm(machine)
         machines.append(train(machine, data, level))
     return stack(machines)
 
 
+@checked
 def train_machine(
     machine: RBM,
-    rows: Array,
+    rows: Prob[Array, "n V"],
     *,
-    k: int,
+    k: Count[int, 1],
     optimizer: Optimizer,
     batch_size: int,
     epochs: int,
     seed: int,
-    chains: Array | None = None,
+    chains: Bits[Array, "m V"] | None = None,
     **options: Any,
 ) -> RBM:
     """Return the machine after ``epochs`` of CD-k, or of PCD-k where ``chains`` are given.
 
     Rows that are probabilities stand for bits drawn from them at every visit.  A step goes along the mean of
     its batch's rows.  ``options`` go to ``fit``.
-    Shapes: rows (n, V) in [0, 1], chains (m, V) binary -> RBM.
     """
-    check_rbm(machine)
-    check_visible(machine, rows, name="rows", binary=False)
-    check_probability("rows", rows)
 
     def step(theta: RBM, means: Array, memory: Any, stream: Stream) -> tuple[RBM, Any]:
         v = stream.bernoulli(means)

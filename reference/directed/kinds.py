@@ -6,7 +6,7 @@ does follows by sums over the table.  A kind whose form admits a faster sum over
 hold each of its verbs against the one here.
 
     class Channel(NamedTuple): ...                the parameters, whose gradient is a Channel too
-    class ChannelKind(Kind[Channel]): ...         check, states, log_table, pullback
+    class ChannelKind(Kind[Channel]): ...         variable, states, log_table, pullback
     KINDS[Channel] = ChannelKind()                all that it takes: nets hold Channels now
 
 A variable without states to list has a density: its kind gives ``log_rows``, ``rows_gradient`` and ``sample``
@@ -15,23 +15,22 @@ in place of a table, and can be the bottom of a net.
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Stream
-from ..arguments import check_indices, check_shape
+from ..contracts import Indices
 
 L = TypeVar("L", bound=tuple[Any, ...])
 
 
 class Kind(Generic[L]):
-    """The verbs of one kind of layer; its variable x is an integer unless the kind says otherwise."""
+    """The verbs of one kind of layer; its parameters declare what they must be."""
 
     # --- what a kind must say
 
-    def check(self, layer: L, *, name: str) -> None:
-        """Raise ValueError, with ``name``, unless these are parameters of this kind."""
-        raise NotImplementedError
+    variable: ClassVar[Any] = Indices[Array, "n", "X"]
+    """What values of x are, declared in the lengths of the parameters' own declarations."""
 
     def states(self, layer: L) -> tuple[int, int]:
         """Return how many states there are of x, 0 where it has a density, and of h."""
@@ -45,12 +44,7 @@ class Kind(Generic[L]):
         r"""Return the gradient of :math:`\sum_{x,h} F_{xh} \log P(x \mid h)`, F held: (below, above)."""
         raise NotImplementedError
 
-    # --- what values of x are
-
-    def check_values(self, layer: L, x: Array, *, name: str) -> None:
-        """Raise ValueError unless ``x`` holds values of the variable, row by row."""
-        check_shape(name, x, None)
-        check_indices(name, x, self.states(layer)[0])
+    # --- how states are numbered: by themselves, where x is an integer
 
     def numbers(self, layer: L, x: Array) -> Array:
         """Return the number of the state of each row: (n,)."""

@@ -21,22 +21,25 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Stream
-from ..arguments import (
-    check_array,
-    check_binary,
-    check_finite,
-    check_floating,
-    check_indices,
-    check_law,
-    check_shape,
-)
 from ..boltzmann.likelihood import log_likelihood, log_likelihood_grad
 from ..boltzmann.partition import log_hidden_weights, marginal_visible, model_statistics
-from ..boltzmann.rbm import RBM, check_rbm, hidden_input
+from ..boltzmann.rbm import RBM, hidden_input
+from ..contracts import (
+    Bits,
+    Floats,
+    Indices,
+    Law,
+    LogWeights,
+    Raw,
+    Real,
+    Tree,
+    checked,
+    conform,
+)
 from ..laws import log_table
 from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states, check_enumerable, state_blocks, state_index
-from ..trees import difference, leaves, scale
+from ..trees import difference, scale
 from .kinds import KINDS, Kind, kind_of
 from .products import half_laws, halves, log_bits, mean_errors, square
 
@@ -48,8 +51,8 @@ _MOST = 2**30  # numbers in a table of rows by states
 class Sigmoid(NamedTuple):
     r"""Independent bits given the bits above: :math:`P(x_i = 1 \mid h) = \sigma(b_i + (W h)_i)`."""
 
-    W: Array  # (V, H)
-    b: Array  # (V,)
+    W: Real[Array, "V H?"]
+    b: Real[Array, "V"]
 
 
 class Table(NamedTuple):
@@ -58,118 +61,105 @@ class Table(NamedTuple):
     Logarithms of probabilities are logits; minus infinity stands for probability zero.
     """
 
-    logits: Array  # (X, S)
+    logits: Floats[Array, "X S"]
+
+    def relation(self, name: str) -> None:
+        """Raise ValueError unless every column has a finite largest entry."""
+        xp = array_namespace(self.logits)
+        if not bool(xp.all(xp.isfinite(xp.max(self.logits, axis=0)))):
+            raise ValueError(f"{name}.logits must have a finite largest entry in every column, and no NaN")
 
 
-Layer: TypeAlias = tuple[Array, ...]
+Layer: TypeAlias = Tree[tuple[Array, ...], "layer"]
 """A NamedTuple of a kind in ``KINDS``: a Sigmoid, a Table, an RBM on top, or one of the user's own."""
 
 Net: TypeAlias = tuple[Layer, ...]
 """Layers from the bottom to the top; slices of it are its parts above and below a split."""
 
-L = TypeVar("L", bound=tuple[Any, ...])
+L = TypeVar("L", bound=Layer)
 
 
-def table_layer(A: Array) -> Table:
-    r"""Return the layer with :math:`P(x \mid h) = A_{xh}`.
-
-    Shapes: A (X, S).   Exactness: exact.
-    Raises: ValueError where an entry is negative or a column does not sum to one.
-    """
-    check_shape("A", A, None, None)
-    check_floating("A", A)
-    check_law("A", A, axis=0)
+@checked
+def table_layer(A: Law[Array, "X S", 0]) -> Table:
+    r"""Return the layer with :math:`P(x \mid h) = A_{xh}`.   Exactness: exact."""
     return Table(log_table(A))
 
 
 # --- the verbs --------------------------------------------------------------------------------------------
 
 
-def log_conditional_table(layer: Layer) -> Array:
+@checked
+def log_conditional_table(layer: Layer) -> LogWeights[Array, "below above"]:
     """Return log P(x | h) of all states.
 
-    Shapes: -> (states below, states above).   Exactness: exact to rounding.
-    Raises: ValueError where the table has too many entries.
+    Exactness: exact to rounding.   Raises: ValueError where the table has too many entries.
     """
-    check_layer(layer)
     check_enumerable("the conditional table", kind_of(layer).states(layer))
     return kind_of(layer).log_table(layer)
 
 
-def log_conditional(layer: Layer, x: Array) -> Array:
-    """Return log P(x | h) of these values and all h.      [AO] eq. 1
+@checked
+def log_conditional(layer: Layer, x: Raw[Array, "n ..."]) -> LogWeights[Array, "n above"]:
+    """Return log P(x | h) of these values (bits, or integers for a ``Table``) and all h.      [AO] eq. 1
 
-    Shapes: x (n, V) bits, or (n,) integers for a ``Table`` -> (n, states above).
     Exactness: exact to rounding.   Cost: that many numbers.
     Raises: ValueError where x does not suit the layer, or the table has more than 2^30 entries.
     """
-    array_namespace(x, *layer)
-    check_layer(layer)
     check_values(layer, x)
     check_enumerable("the table of log P(x | h)", (x.shape[0] * states_above(layer),), limit=_MOST)
     return kind_of(layer).log_rows(layer, x)
 
 
-def law_below(layer: Layer, law: Array) -> Array:
+@checked
+def law_below(layer: Layer, law: Real[Array, "above"]) -> Real[Array, "below"]:
     r"""Return :math:`P(x) = \sum_h P(x \mid h) P(h)` of all x.      [AO] eq. 1-3
 
-    Shapes: law (states above,) -> (states below,).   Exactness: exact to rounding; linear in ``law``.
+    Exactness: exact to rounding; linear in ``law``.
     Cost: states below times states above, in bounded memory for a ``Sigmoid``.
     """
-    array_namespace(law, *layer)
     _check_tables(layer, law=law)
     return kind_of(layer).law_below(layer, law)
 
 
-def mean_below(layer: Layer, f: Array) -> Array:
+@checked
+def mean_below(layer: Layer, f: Real[Array, "below"]) -> Real[Array, "above"]:
     r"""Return :math:`\sum_x f(x) P(x \mid h)` of all h: the adjoint of ``law_below``.
 
-    Shapes: f (states below,) -> (states above,).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
-    array_namespace(f, *layer)
     _check_tables(layer, f=f)
     return kind_of(layer).mean_below(layer, f)
 
 
-def layer_grad(layer: L, f: Array, law: Array) -> L:
+@checked
+def layer_grad(layer: L, f: Real[Array, "below"], law: Real[Array, "above"]) -> L:
     r"""Return :math:`\partial_\theta \sum_{x,h} f(x) P_\theta(x \mid h) P(h)`, with f and P(h) held.
 
     For :math:`f(x) = \mathbb{E}_{data}[P(x \mid data)] / P(x)` these are the gradients [AO] eq. 8 and 9.
-    Shapes: f (states below,), law (states above,) -> the layer's type.
     Exactness: exact to rounding.
     """
-    array_namespace(f, law, *layer)
     _check_tables(layer, f=f, law=law)
     return kind_of(layer).gradient(layer, f, law)
 
 
-def sample_below(layer: Layer, above: Array, *, stream: Stream) -> Array:
-    """Return x drawn from P(x | h), row by row.
+@checked
+def sample_below(layer: Layer, above: Raw[Array, "n"], *, stream: Stream) -> Array:
+    """Return x drawn from P(x | h) for each numbered state h: (n, V) bits, or (n,) int64 of a ``Table``.
 
-    Shapes: above (n,) int64, states of h -> (n, V) bits, or (n,) int64 of a ``Table``.
     Exactness: exact draws.
     """
-    array_namespace(above, *layer)
-    check_layer(layer)
-    check_shape("above", above, None)
     check_enumerable("the layer above", (states_above(layer),), limit=2**62)  # int64 indices
-    check_indices("above", above, states_above(layer))
+    conform(("above", Indices[Array, "n", "S"], above), S=states_above(layer))
     return kind_of(layer).sample(layer, above, stream)
 
 
 def state_numbers(layer: Layer, x: Array) -> Array:
-    """Return the number of the state of each row, unchecked.
-
-    Shapes: (n, V) bits, or (n,) integers of a ``Table`` -> (n,) integers.   Exactness: exact.
-    """
+    """Return the number of the state of each row, unchecked: (n,) integers.   Exactness: exact."""
     return kind_of(layer).numbers(layer, x)
 
 
 def state_values(layer: Layer, numbers: Array) -> Array:
-    """Return the values of numbered states, unchecked: ``state_numbers`` undone.
-
-    Shapes: (n,) integers -> (n, V) bits, or (n,) integers of a ``Table``.   Exactness: exact.
-    """
+    """Return the values of numbered states, unchecked: ``state_numbers`` undone.   Exactness: exact."""
     return kind_of(layer).values(layer, numbers)
 
 
@@ -189,11 +179,7 @@ def states_above(layer: Layer) -> int:
 class _Bits(Kind[L]):
     """Kinds whose x are rows of bits, as many as the field b has."""
 
-    def check_values(self, layer: Any, x: Array, *, name: str) -> None:
-        """Rows of bits, of the parameters' dtype."""
-        check_shape(name, x, None, layer.b.shape[0])
-        check_floating(name, x, like=layer.b)
-        check_binary(name, x)
+    variable = Bits[Array, "n V"]
 
     def numbers(self, layer: Any, x: Array) -> Array:
         """The first unit is the most significant."""
@@ -206,16 +192,6 @@ class _Bits(Kind[L]):
 
 class SigmoidKind(_Bits[Sigmoid]):
     """Independent bits: sums over h in blocks, and over x in two halves."""
-
-    def check(self, layer: Sigmoid, *, name: str) -> None:
-        """b (V,) and W (V, H), finite."""
-        array_namespace(*layer)
-        check_shape(f"{name}.b", layer.b, None)
-        if layer.W.ndim != 2 or layer.W.shape[0] != layer.b.shape[0]:
-            raise ValueError(f"{name}.W must have shape ({layer.b.shape[0]}, H), got {tuple(layer.W.shape)}")
-        for field, x in zip(layer._fields, layer, strict=True):
-            check_floating(f"{name}.{field}", x, like=layer.b)
-            check_finite(f"{name}.{field}", x)
 
     def states(self, layer: Sigmoid) -> tuple[int, int]:
         """2^V and 2^H."""
@@ -307,15 +283,6 @@ class SigmoidKind(_Bits[Sigmoid]):
 class TableKind(Kind[Table]):
     """The definition itself: softmax of each column."""
 
-    def check(self, layer: Table, *, name: str) -> None:
-        """Every column has a finite largest entry."""
-        xp = array_namespace(layer.logits)
-        check_shape(f"{name}.logits", layer.logits, None, None)
-        check_floating(f"{name}.logits", layer.logits)
-        top = xp.max(layer.logits, axis=0)
-        if not bool(xp.all(xp.isfinite(top))):
-            raise ValueError(f"{name}.logits must have a finite largest entry in every column, and no NaN")
-
     def states(self, layer: Table) -> tuple[int, int]:
         """Rows and columns."""
         return int(layer.logits.shape[0]), int(layer.logits.shape[1])
@@ -332,10 +299,6 @@ class TableKind(Kind[Table]):
 
 class MachineKind(_Bits[RBM]):
     """The marginal of the visible units of a machine: one state above."""
-
-    def check(self, layer: RBM, *, name: str) -> None:
-        """As machines are checked everywhere."""
-        check_rbm(layer)
 
     def states(self, layer: RBM) -> tuple[int, int]:
         """2^V and one."""
@@ -374,7 +337,7 @@ KINDS[Sigmoid], KINDS[Table], KINDS[RBM] = SigmoidKind(), TableKind(), MachineKi
 def bits_of(states: Array, units: int, *, like: Array) -> Array:
     """Return the bits of numbered states, unchecked, in the dtype of ``like``: ``state_index`` undone.
 
-    Shapes: (n,) integers -> (n, units).   Exactness: exact.
+    (n,) integers -> (n, units).   Exactness: exact.
     """
     xp = array_namespace(states, like)
     place = xp.asarray([2**k for k in reversed(range(units))], dtype=states.dtype, device=like.device)
@@ -382,12 +345,6 @@ def bits_of(states: Array, units: int, *, like: Array) -> Array:
 
 
 # --- what layers must be ----------------------------------------------------------------------------------
-
-
-def check_layer(layer: Layer, *, name: str = "layer") -> None:
-    """Raise ValueError unless shapes chain, dtypes agree and the parameters are numbers."""
-    array_namespace(*layer)
-    kind_of(layer).check(layer, name=name)
 
 
 def check_net(net: Net) -> None:
@@ -401,9 +358,6 @@ def check_chain(net: Net) -> None:
     """Raise ValueError unless each layer's states above are those below the next one."""
     if not net:
         raise ValueError("net must hold at least one layer, got none")
-    array_namespace(*leaves(net))
-    for k, layer in enumerate(net):
-        check_layer(layer, name=f"net[{k}]")
     for k, (layer, above) in enumerate(pairwise(net)):
         if states_above(layer) != states_below(above):
             raise ValueError(
@@ -414,15 +368,13 @@ def check_chain(net: Net) -> None:
 
 def check_values(layer: Layer, x: Array, *, name: str = "x") -> None:
     """Raise ValueError unless ``x`` holds rows of bits, or integers in range for a ``Table``."""
-    array_namespace(x, *layer)
-    kind_of(layer).check_values(layer, x, name=name)
+    conform(("layer", type(layer), layer), (name, kind_of(layer).variable, x))
 
 
 def _check_tables(layer: Layer, *, f: Array | None = None, law: Array | None = None) -> None:
-    check_layer(layer)
     check_enumerable("the layer below", (states_below(layer),))
     check_enumerable("the layer above", (states_above(layer),))
     if f is not None:
-        check_array("f", f, states_below(layer), like=layer[-1])
+        conform(("f", Raw[Array, "S"], f), S=states_below(layer))
     if law is not None:
-        check_array("law", law, states_above(layer), like=layer[-1])
+        conform(("law", Raw[Array, "S"], law), S=states_above(layer))

@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace, to_numpy
-from ..arguments import (
-    check_array,
-    check_floating,
-    check_indices,
-    check_law,
-    check_log_weights,
-    check_not_negative,
-    check_shape,
-)
+from ..contracts import Floats, Indices, Law, LogWeights, NotNegative, Raw, Real, checked, conform
 from ..laws import log_table
 from ..numerics import log_sum_exp
 from ..states import check_enumerable
 from .kinds import kind_of
-from .layers import L, Layer, check_layer, check_values, states_above
+from .layers import L, Layer, check_values, states_above
+
+Weights: TypeAlias = Law[Array, "n"] | None
+"""A law over the data rows; 1/n each where it is not given."""
+
+Mass: TypeAlias = NotNegative[Array, "G*G_"]
+"""Masses of the states h, which may sum to anything."""
 
 _BLOCK = 2**22  # numbers per block of the sums in logarithms
 _SPARE = 20.0  # exponents are cut so far below overflow that sums of them do not overflow either
@@ -43,12 +41,12 @@ class Likelihoods(NamedTuple):
     ``likelihoods`` makes it; a table of log-likelihoods is one with a single g'.
     """
 
-    s: Array  # (n, G)
-    t: Array  # (n, G')
-    r: Array  # (G, G')
-    exp_s: Array  # e^s and e^t, the largest of each row scaled to one
-    exp_t: Array
-    top: Array  # (n,) the logarithm of what was divided out
+    s: Floats[Array, "n G"]
+    t: Floats[Array, "n G_"]
+    r: Floats[Array, "G G_"]
+    exp_s: Floats[Array, "n G"]  # e^s and e^t, the largest of each row scaled to one
+    exp_t: Floats[Array, "n G_"]
+    top: Floats[Array, "n"]  # the logarithm of what was divided out
 
     @property
     def states(self) -> int:
@@ -56,29 +54,26 @@ class Likelihoods(NamedTuple):
         return int(self.r.shape[0] * self.r.shape[1])
 
 
-def likelihoods(layer: Layer, x: Array) -> Likelihoods:
+@checked
+def likelihoods(layer: Layer, x: Raw[Array, "n ..."]) -> Likelihoods:
     """Return log P(x | h) of these values and all h, factorised where the layer admits it.
 
-    Shapes: x (n, V) bits, or (n,) integers for a ``Table``.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Cost: n 2^(H/2 + 1) + 2^H numbers for a ``Sigmoid`` of H units above, else n times the states above.
     Raises: ValueError where x does not suit the layer, or there are too many states to enumerate.
     """
-    array_namespace(x, *layer)
-    check_layer(layer)
     check_values(layer, x)
     check_enumerable("the layer above", (states_above(layer),))
     return _scaled(*kind_of(layer).factors(layer, x))
 
 
-def likelihoods_of_table(log_p: Array) -> Likelihoods:
+@checked
+def likelihoods_of_table(log_p: Floats[Array, "n S"]) -> Likelihoods:
     """Return the same of a table log P(x | h); minus infinity stands for probability zero.
 
-    Shapes: log_p (n, S).   Exactness: exact.
-    Raises: ValueError where an entry is no logarithm of a probability.
+    Exactness: exact.   Raises: ValueError where an entry is no logarithm of a probability.
     """
     xp = array_namespace(log_p)
-    check_shape("log_p", log_p, None, None)
-    check_floating("log_p", log_p)
     if not bool(xp.all(log_p <= float(xp.finfo(log_p.dtype).eps) ** 0.5)):
         raise ValueError("log_p must hold logarithms of probabilities: none above zero, no NaN")
     one = xp.zeros_like(log_p[:, :1])
@@ -92,40 +87,31 @@ def _scaled(s: Array, t: Array, r: Array) -> Likelihoods:
     return Likelihoods(s, t, r, xp.exp(s - tops[0]), xp.exp(t - tops[1]), (tops[0] + tops[1])[:, 0])
 
 
-def columns(p: Likelihoods, states: Array) -> Array:
-    """Return log P(x | h) of these states h.
-
-    Shapes: states (k,) integers -> (n, k).   Exactness: exact to rounding.
-    Raises: ValueError where a state is none of those of ``p``.
-    """
+@checked
+def columns(p: Likelihoods, states: Indices[Array, "k", "G*G_"]) -> LogWeights[Array, "n k"]:
+    """Return log P(x | h) of these states h.   Exactness: exact to rounding."""
     xp = array_namespace(p.s, states)
-    check_shape("states", states, None)
-    check_indices("states", states, p.states)
     width = p.r.shape[1]
     r = xp.take(xp.reshape(p.r, (-1,)), states)
     return xp.take(p.s, states // width, axis=1) + xp.take(p.t, states % width, axis=1) + r
 
 
-def log_mixture(p: Likelihoods, Q: Array) -> Array:
+@checked
+def log_mixture(p: Likelihoods, Q: Mass) -> LogWeights[Array, "n"]:
     r"""Return :math:`\log\sum_h P(x \mid h) Q(h)` of each x; minus infinity where it is zero.      [AO] eq. 1
 
-    Shapes: Q (S,), none negative -> (n,).   Exactness: exact to rounding, whatever the range.
-    Cost: one matrix product, 2 n S operations.
-    Raises: ValueError where Q has another shape, or an entry that is negative or not finite.
+    Exactness: exact to rounding, whatever the range.   Cost: one matrix product, 2 n S operations.
     """
-    return log_mixture_of_logs(p, _log_law(p, Q))
+    return log_mixture_of_logs(p, log_table(Q))
 
 
-def log_mixture_of_logs(p: Likelihoods, log_Q: Array) -> Array:
+@checked
+def log_mixture_of_logs(p: Likelihoods, log_Q: LogWeights[Array, "G*G_"]) -> LogWeights[Array, "n"]:
     """Return ``log_mixture`` for log Q: masses count that are below the least number there is.
 
-    Shapes: log_Q (S,), minus infinity for none -> (n,).   Exactness and cost: as ``log_mixture``.
-    Raises: ValueError where log_Q has another shape, or an entry that is NaN or plus infinity.
+    Exactness: as ``log_mixture``.
     """
     xp = array_namespace(p.s, log_Q)
-    check_shape("log_Q", log_Q, p.states)
-    check_floating("log_Q", log_Q, like=p.s)
-    check_log_weights("log_Q", log_Q)
     log_rest = p.r + xp.reshape(log_Q, p.r.shape)
     height = _top(log_rest)
     total = xp.sum((p.exp_s @ xp.exp(log_rest - height)) * p.exp_t, axis=1)
@@ -136,14 +122,14 @@ def log_mixture_of_logs(p: Likelihoods, log_Q: Array) -> Array:
     return _with_rows(log_p, rows, direct)
 
 
-def half_posteriors(p: Likelihoods, Q: Array) -> tuple[Array, Array]:
-    """Return P(g | x) and P(g' | x) of each x.      [AO] eq. 32, summed over the other half
+@checked
+def half_posteriors(p: Likelihoods, Q: Mass) -> tuple[Real[Array, "n G"], Real[Array, "n G_"]]:
+    """Return P(g | x) and P(g' | x) of each x; zero where P(x) is.   [AO] eq. 32, summed over the other half
 
-    Shapes: Q (S,) -> (n, G), (n, G'); zero where P(x) is.   Exactness: exact to rounding.
-    Cost: two matrix products.
+    Exactness: exact to rounding.   Cost: two matrix products.
     """
     xp = array_namespace(p.s, Q)
-    log_rest = p.r + xp.reshape(_log_law(p, Q), p.r.shape)
+    log_rest = p.r + xp.reshape(log_table(Q), p.r.shape)
     rest = xp.exp(log_rest - _top(log_rest))
     first = p.exp_s * (p.exp_t @ xp.matrix_transpose(rest))
     second = p.exp_t * (p.exp_s @ rest)
@@ -164,7 +150,7 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     r"""Return :math:`g(h) = \sum_n w_n P(x_n \mid h) / P(x_n)` of all h, unchecked; weight zero is left out.
 
     It is the gradient of :math:`\sum_n w_n \log P_Q(x_n)` by Q, and Q(h) g(h) is data incorporation.
-    Shapes: log_p (n,), finite where the weight is not zero, weights (n,) -> (S,).
+    log_p (n,) is finite where the weight is not zero.
     Exactness: to rounding of the largest term or of 1, whichever is more; values near overflow are cut there.
     Cost: one matrix product, 2 n S operations.      [AO] eq. 32-33
     """
@@ -184,17 +170,20 @@ def mean_ratio(p: Likelihoods, log_p: Array, weights: Array) -> Array:
     return xp.reshape(g, (-1,))
 
 
-def mixture_grad(layer: L, x: Array, Q: Array, *, weights: Array | None = None) -> tuple[L, Array]:
+@checked
+def mixture_grad(
+    layer: L, x: Raw[Array, "n ..."], Q: NotNegative[Array, "S"], *, weights: Weights = None
+) -> tuple[L, Real[Array, "S"]]:
     r"""Return the gradients of :math:`\mathbb{E}_{x \sim P_D} \log\sum_h P_\theta(x \mid h) Q(h)` by both.
 
     By a parameter of the layer it is :math:`\mathbb{E}_{x \sim P_D} \sum_h Q(h \mid x)\, \partial_\theta \log
     P_\theta(x \mid h)`      [AO] eq. 8; by Q, entry by entry taken as free, ``mean_ratio``.
-    Shapes: x (n, ...), Q (states above,), weights (n,), a law over the rows (1/n each where it is not given)
-    -> like ``layer``, (states above,).   Exactness: exact to rounding.
+    Q is over the states above; ``weights`` are a law over the rows, 1/n each where they are not given.
+    Exactness: exact to rounding.
     Raises: ValueError where a row of positive weight has probability zero.
     """
-    array_namespace(x, Q, *layer)
     p = likelihoods(layer, x)
+    conform(("Q", Raw[Array, "S"], Q), S=p.states)
     weights = data_law(x.shape[0], weights, like=Q)
     log_p = log_mixture(p, Q)
     check_possible(log_p, weights)
@@ -202,16 +191,10 @@ def mixture_grad(layer: L, x: Array, Q: Array, *, weights: Array | None = None) 
     return kind_of(layer).rows_gradient(layer, x, weights, half_posteriors(p, Q), Q * g), g
 
 
-def data_law(rows: int, weights: Array | None, *, like: Array) -> Array:
-    """Return the law over the data rows: ``weights`` checked, or 1/n each.      [AO] 1.2, P_D
-
-    Raises: ValueError where ``weights`` is no law over the rows.
-    """
+def data_law(rows: int, weights: Weights, *, like: Array) -> Law[Array, "rows"]:
+    """Return the law over the data rows: ``weights``, unchecked, or 1/n each.      [AO] 1.2, P_D"""
     if weights is None:
         return array_namespace(like).full((rows,), 1 / rows, dtype=like.dtype, device=like.device)
-    check_shape("weights", weights, rows)
-    check_floating("weights", weights, like=like)
-    check_law("weights", weights)
     return weights
 
 
@@ -222,12 +205,6 @@ def check_possible(log_p: Array, weights: Array | None = None) -> None:
     if bool(xp.any(bad)):
         row = int(xp.argmax(xp.astype(bad, xp.int8)))
         raise ValueError(f"x must be possible: row {row} has probability zero under the model")
-
-
-def _log_law(p: Likelihoods, Q: Array) -> Array:
-    check_array("Q", Q, p.states, like=p.s)
-    check_not_negative("Q", Q)
-    return log_table(Q)
 
 
 def _top(x: Array) -> float:

@@ -7,60 +7,55 @@ narrow tables, and no table of all states of many laws is made.
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array, check_probability, check_shape
 from ..boltzmann.partition import law_of_bits
+from ..contracts import Prob, Real, checked
 from ..numerics import log_sigmoid, sigmoid
 from ..states import binary_states, check_enumerable
 
 
-def log_bits(x: Array, logits: Array) -> Array:
+@checked
+def log_bits(x: Real[Array, "n V"], logits: Real[Array, "m V"]) -> Real[Array, "n m"]:
     r"""Return :math:`\sum_i \log P(x_i)` of each row of bits under each row of logits.
 
-    Shapes: x (n, V), logits (m, V) -> (n, m).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(x, logits)
-    check_array("logits", logits, None, None)
-    check_array("x", x, None, logits.shape[1], like=logits)
     # log sigmoid(l) = -log(1 + e^-l), and log sigmoid(-l) = log sigmoid(l) - l.
     on = xp.minimum(logits, xp.zeros_like(logits)) - xp.log1p(xp.exp(-xp.abs(logits)))
     return x @ xp.matrix_transpose(logits) + xp.sum(on - logits, axis=1)
 
 
-def log_bits_of_rows(x: Array, logits: Array) -> Array:
-    r"""Return :math:`\sum_i \log P(x_i)` of each row of bits under its own row of logits, unchecked.
+@checked
+def log_bits_of_rows(x: Prob[Array, "n V"], logits: Real[Array, "n V"]) -> Real[Array, "n"]:
+    r"""Return :math:`\sum_i \log P(x_i)` of each row of bits under its own row of logits.
 
-    It is linear in x: of means it is the expectation over their bits.
-    Shapes: x and logits (n, V) -> (n,).   Exactness: exact to rounding.
+    It is linear in x: of means it is the expectation over their bits.   Exactness: exact to rounding.
     """
     return array_namespace(x, logits).sum(x * log_sigmoid(logits) + (1 - x) * log_sigmoid(-logits), axis=1)
 
 
-def law_of_means(means: Array, weights: Array) -> Array:
+@checked
+def law_of_means(means: Prob[Array, "n H"], weights: Real[Array, "n"]) -> Real[Array, "2**H"]:
     r"""Return :math:`\sum_n w_n \prod_j m_{nj}^{h_j} (1 - m_{nj})^{1 - h_j}` of all h: a mixture of products.
 
     [AO] eq. 11 for a factorised inference q(h | x), eq. 26 for that of an RBM.
-    Shapes: means (n, H), weights (n,) -> (2^H,).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(means, weights)
-    check_shape("means", means, None, None)
-    check_array("weights", weights, means.shape[0], like=means)
-    check_probability("means", means)
     check_enumerable("the hidden layer", (2,) * means.shape[1])
     on = xp.matrix_transpose(means)
     first, second = half_laws(1 - on, on)
     return xp.reshape((first * weights) @ xp.matrix_transpose(second), (-1,))
 
 
-def logit_grad(logits: Array, f: Array) -> Array:
+@checked
+def logit_grad(logits: Real[Array, "n H"], f: Real[Array, "2**H"]) -> Real[Array, "n H"]:
     r"""Return the gradient of :math:`\sum_h f(h) \prod_j q(h_j)` by the logits of q, row by row.
 
     It is :math:`\mathbb{E}_q[f(h) (h_j - q(h_j = 1))]`.
-    Shapes: logits (n, H), f (2^H,) -> (n, H).   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     """
     xp = array_namespace(logits, f)
-    check_array("logits", logits, None, None)
-    check_enumerable("the hidden layer", (2,) * logits.shape[1])
-    check_array("f", f, 2 ** logits.shape[1], like=logits)
     x = xp.matrix_transpose(logits)
     on = sigmoid(x)
     return xp.matrix_transpose(mean_errors(square(f, x.shape[0]), on, *half_laws(sigmoid(-x), on)))

@@ -21,29 +21,32 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_array, check_count, check_shape
 from ..boltzmann.contrastive import cd_step
 from ..boltzmann.gibbs import gibbs_law
 from ..boltzmann.rbm import data_statistics
+from ..contracts import Bits, Count, Real, checked
 from ..numerics import sigmoid
 from ..states import binary_states
 from ..trees import difference
-from .dbn import DBN, check_dbn, inputs, net, pass_up
-from .layers import Sigmoid, check_layer, check_values
+from .dbn import DBN, check_visible, inputs, pass_up
+from .layers import Sigmoid
 from .products import log_bits
 
 
 class UpDownInfo(NamedTuple):
     """The draws that the directions were taken from."""
 
-    awake: tuple[Array, ...]  # v, h1, ..., h^(L-1), upwards from the data
-    asleep: tuple[Array, ...]  # the same layers, downwards from the end of the top machine's chain
+    awake: tuple[Bits[Array, "n _"], ...]  # v, h1, ..., h^(L-1), upwards from the data
+    asleep: tuple[
+        Bits[Array, "n _"], ...
+    ]  # the same layers, downwards from the end of the top machine's chain
 
 
-def updown_step(theta: DBN, v: Array, *, k: int, rng: Rng) -> tuple[DBN, UpDownInfo]:
-    """Return the up-down direction: wake phase, CD-k at the top, sleep phase from the end of its chain.
+@checked
+def updown_step(theta: DBN, v: Bits[Array, "n V"], *, k: Count[int, 1], rng: Rng) -> tuple[DBN, UpDownInfo]:
+    """Return the up-down direction, and the draws: wake, CD-k at the top, sleep from the end of its chain.
 
-    Shapes: v (n, V) -> DBN, with the draws.   Exactness: its expectation is ``expected_updown_step``.
+    Exactness: its expectation is ``expected_updown_step``.
     Raises: ValueError where v does not suit the net, or k < 1.
     """
     stream = as_stream(rng, like=v)
@@ -60,31 +63,29 @@ def updown_step(theta: DBN, v: Array, *, k: int, rng: Rng) -> tuple[DBN, UpDownI
     return direction, UpDownInfo(awake, tuple(asleep))
 
 
-def delta_rule(layer: Sigmoid, below: Array, above: Array) -> Sigmoid:
+@checked
+def delta_rule(layer: Sigmoid, below: Real[Array, "n V"], above: Real[Array, "n H"]) -> Sigmoid:
     r"""Return the gradient of the mean over rows of :math:`\log P(x \mid h)` by the layer's parameters.
 
     .. math:: \partial_W = \tfrac1n\sum_t (x_t - \sigma(W h_t + b))\, h_t^\top,\qquad
               \partial_b = \tfrac1n\sum_t x_t - \sigma(W h_t + b)      [BA] 3.2, steps 1 and 3
 
-    Shapes: below (n, V), above (n, H) -> Sigmoid.   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(below, above)
-    _check_rows(layer, below, above)
-    check_shape("above", above, below.shape[0], layer.W.shape[1])
     error = (below - sigmoid(inputs(layer, above))) / below.shape[0]
     return Sigmoid(xp.matrix_transpose(error) @ above, xp.sum(error, axis=0))
 
 
-def expected_updown_step(theta: DBN, v: Array, *, k: int) -> DBN:
+@checked
+def expected_updown_step(theta: DBN, v: Bits[Array, "n V"], *, k: Count[int, 1]) -> DBN:
     """Return the expectation of ``updown_step`` over its draws, exactly.
 
-    Shapes: v (n, V) -> DBN.   Exactness: exact to rounding.
+    Exactness: exact to rounding.
     Cost: tables of 2^(units) by 2^(units) of each two neighbouring layers, the visible one included.
     Raises: as ``updown_step``, and ValueError where there are too many states.
     """
-    check_dbn(theta)
-    check_count("k", k)
-    check_values(net(theta)[0], v, name="v")
+    check_visible(theta, v)
     xp = array_namespace(v)
     hidden = [binary_states(layer.W.shape[1], like=v) for layer in theta.generative]
 
@@ -111,20 +112,15 @@ def expected_updown_step(theta: DBN, v: Array, *, k: int) -> DBN:
     return DBN(tuple(generative), tuple(recognition), top)
 
 
-def expected_delta_rule(layer: Sigmoid, below: Array, above: Array, joint: Array) -> Sigmoid:
+@checked
+def expected_delta_rule(
+    layer: Sigmoid, below: Real[Array, "m V"], above: Real[Array, "s H"], joint: Real[Array, "m s"]
+) -> Sigmoid:
     r"""Return the gradient of :math:`\sum_{x,h} \mathrm{joint}(x, h) \log P(x \mid h)` by the parameters.
 
-    Shapes: below (m, V), above (s, H), joint (m, s) -> Sigmoid.   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(below, above, joint)
-    _check_rows(layer, below, above)
-    check_array("joint", joint, below.shape[0], above.shape[0], like=below)
     means, mass = sigmoid(inputs(layer, above)), xp.sum(joint, axis=0)
     error = xp.matrix_transpose(joint) @ below - mass[:, None] * means  # of each state above
     return Sigmoid(xp.matrix_transpose(error) @ above, xp.sum(error, axis=0))
-
-
-def _check_rows(layer: Sigmoid, below: Array, above: Array) -> None:
-    check_layer(layer)
-    for name, x, units in zip(("below", "above"), (below, above), layer.W.shape, strict=True):
-        check_array(name, x, None, units, like=layer.b)

@@ -14,10 +14,11 @@ import math
 from collections.abc import Sequence
 
 from ...backends.arrays import Array, array_namespace, from_numpy, to_numpy
-from ..arguments import check_count, check_law, check_shape
-from ..directed.layers import Layer
+from ..contracts import Count, Law, LogWeights, Raw, checked, conform
+from ..directed.layers import L, Layer
 from ..directed.mixtures import (
     Likelihoods,
+    Weights,
     columns,
     data_law,
     likelihoods,
@@ -26,7 +27,7 @@ from ..directed.mixtures import (
     mixture_grad,
     where_true,
 )
-from .incorporation import Marginal, certify, expectation_maximisation, log_likelihood
+from .incorporation import Marginal, OnStates, certify, expectation_maximisation, log_likelihood
 
 # They decide on time, never on the result.
 _EM_STEPS = 32  # before Newton's method
@@ -36,34 +37,30 @@ _ADDED = 128  # states that may enter at each step, those with the largest g fir
 _CHOSEN = 4096  # states at most at the first step
 
 
+@checked
 def best_marginal(
     p: Likelihoods,
     *,
-    weights: Array | None = None,
+    weights: Weights = None,
     tolerance: float,
-    most_steps: int = 200,
-    start: Array | None = None,
+    most_steps: Count[int, 0] = 200,
+    start: OnStates | None = None,
 ) -> Marginal:
     r"""Return :math:`\hat Q_D`, a best latent marginal, to ``tolerance`` nats.      [AO] eq. 13-14
 
     The bound U_D lies between the result's log-likelihood and that plus its gap.  Where the best marginal is
     not unique, one of them is returned.  A ``start`` (uniform where it is not given) decides on the time that
-    it takes, and on which of them.
-    Shapes: p over n data and S states, weights (n,), a law over the data (1/n each where it is not given),
-    start (S,), a law on h.
+    it takes, and on which of them.  ``weights`` are a law over the data, 1/n each where they are not given.
     Exactness: certified; the gap says whether ``most_steps`` were enough.
     Cost: a step takes two matrix products over all data and states, and n k^2 + k^3 operations for the k
     states that have or get mass.
     Raises: ValueError where a datum of positive weight has probability zero given every h, or by ``start``.
     """
     xp = array_namespace(p.s)
-    check_count("most_steps", most_steps, least=0)
     weights = data_law(p.s.shape[0], weights, like=p.s)
     em_steps = _EM_STEPS if start is None else _EM_STEPS_WARM
     if start is None:
         start = xp.full((p.states,), 1 / p.states, dtype=p.s.dtype, device=p.s.device)
-    check_shape("start", start, p.states)
-    check_law("start", start)
     found = expectation_maximisation(
         p, start, weights=weights, tolerance=tolerance, most_steps=min(em_steps, most_steps)
     )
@@ -85,8 +82,9 @@ def best_marginal(
     return found
 
 
+@checked
 def face_marginal(
-    p: Likelihoods, states: Sequence[int], *, weights: Array | None = None, tolerance: float
+    p: Likelihoods, states: Sequence[int], *, weights: Weights = None, tolerance: float
 ) -> Marginal:
     """Return the best law with mass on these states only: a fixed point of data incorporation.
 
@@ -102,22 +100,32 @@ def face_marginal(
     return certify(p, Q, weights=weights, steps=face.steps)
 
 
+@checked
 def upper_bound_grad(
-    layer: Layer, x: Array, *, weights: Array | None = None, tolerance: float, start: Array | None = None
-) -> tuple[Marginal, Layer]:
+    layer: L,
+    x: Raw[Array, "n ..."],
+    *,
+    weights: Weights = None,
+    tolerance: float,
+    start: Law[Array, "S"] | None = None,
+) -> tuple[Marginal, L]:
     r"""Return a bottom layer's best marginal and the gradient of :math:`U_D(\theta_I)`.      [AO] eq. 14, 16
 
     At the best marginal no change of Q helps, so the gradient of the bound is that by the layer with Q held
     (unique where the best marginal is).  Ascent along it trains the best optimistic lower layer.
-    Shapes: x (n, ...), weights (n,), a law over the data, start (S,) as ``best_marginal`` takes it.
+    ``start`` is as ``best_marginal`` takes it.
     Exactness: to the tolerance.
     """
-    best = best_marginal(likelihoods(layer, x), weights=weights, tolerance=tolerance, start=start)
+    p = likelihoods(layer, x)
+    if start is not None:
+        conform(("start", Raw[Array, "S"], start), S=p.states)
+    best = best_marginal(p, weights=weights, tolerance=tolerance, start=start)
     return best, mixture_grad(layer, x, best.Q, weights=weights)[0]
 
 
+@checked
 def best_optimistic_layer(
-    layers: Sequence[Layer], x: Array, *, weights: Array | None = None, tolerance: float
+    layers: Sequence[Layer], x: Raw[Array, "n ..."], *, weights: Weights = None, tolerance: float
 ) -> tuple[int, tuple[Marginal, ...]]:
     r"""Return which layer has the largest :math:`U_D`, and their best marginals.      [AO] eq. 16-17
 
@@ -127,15 +135,15 @@ def best_optimistic_layer(
     return max(range(len(found)), key=lambda k: float(found[k].log_likelihood)), found
 
 
-def in_model_bound(p: Likelihoods, tops: Array, *, weights: Array | None = None) -> tuple[Array, int]:
+@checked
+def in_model_bound(
+    p: Likelihoods, tops: Law[Array, "m G*G_"], *, weights: Weights = None
+) -> tuple[LogWeights[Array, ""], int]:
     r"""Return :math:`U_D^{model} = \max_{\theta_J} L(P_{\theta_J})` over a finite family, and the maximiser.
 
-    [AO] eq. 18.   Shapes: tops (m, S), one law in each row -> 0-d, int.   Exactness: exact to rounding.
-    Raises: ValueError where a row is no law on h.
+    [AO] eq. 18.   Exactness: exact to rounding.
     """
     xp = array_namespace(p.s, tops)
-    check_shape("tops", tops, None, p.states)
-    check_law("tops", tops)
     values = xp.stack([log_likelihood(p, tops[k, :], weights=weights) for k in range(tops.shape[0])])
     return xp.max(values), int(xp.argmax(values))
 

@@ -14,21 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_probability
 from ..boltzmann.rbm import RBM
+from ..contracts import Bits, Choice, Prob, Raw, Real, checked, conform
 from ..directed.layers import log_conditional, log_conditional_table
-from ..directed.mixtures import data_law
+from ..directed.mixtures import Weights, data_law
 from ..directed.products import log_bits, log_bits_of_rows
 from ..laws import expectation, log_table
 from ..networks.layers import Dense, Layer, softmax
 from ..networks.nets import forward, mlp, pullback
 from ..numerics import log_sum_exp, sigmoid
 from ..states import binary_states
-from .stacks import AutoEncoder, check_auto_encoder, generative_net, join, parts_grad, tied_grad, untie
+from .stacks import AutoEncoder, generative_net, join, parts_grad, tied_grad, untie
+
+Hidden: TypeAlias = Choice[str, "mean", "sample", "sum"]
+"""What becomes of h."""
 
 _BLOCK = 2**22  # numbers per block of a table of rows and states of two layers
 
@@ -36,39 +39,48 @@ _BLOCK = 2**22  # numbers per block of a table of rows and states of two layers
 # --- inference --------------------------------------------------------------------------------------------
 
 
-def inference_means(theta: AutoEncoder, x: Array) -> Array:
+@checked
+def inference_means(theta: AutoEncoder, x: Real[Array, "n V"]) -> Prob[Array, "n H"]:
     """Return q(h_j = 1 | x) of each row: all there is to a factorised q.      [AO] eq. 21-22
 
-    Shapes: x (n, V) -> (n, H).   Exactness: exact.
+    Exactness: exact.
     """
     return sigmoid(inference_logits(theta, x))
 
 
-def inference_logits(theta: AutoEncoder, x: Array) -> Array:
+@checked
+def inference_logits(theta: AutoEncoder, x: Real[Array, "n V"]) -> Real[Array, "n H"]:
     """Return the logits of ``inference_means``, which do not saturate; ``directed.annealed`` takes them.
 
-    Shapes: x (n, V) -> (n, H).   Exactness: exact.
+    Exactness: exact.
     """
-    check_auto_encoder(theta)
+    check_units(theta, x)
     return forward(_to_logits(theta.inference), theta.inference, x)[-1]
+
+
+def check_units(theta: AutoEncoder, x: Array) -> None:
+    """Raise ValueError unless ``x`` has the units that the lowest inference layer takes."""
+    conform(("x", Raw[Array, "n V"], x), V=theta.inference[0].W.shape[0])
 
 
 # --- mean activation --------------------------------------------------------------------------------------
 
 
-def log_mean_pass(theta: AutoEncoder, x: Array) -> Array:
+@checked
+def log_mean_pass(theta: AutoEncoder, x: Prob[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return :math:`\log P(x \mid \bar h),\ \bar h = E_q h`: minus the cross-entropy of the outputs.
 
     All units between x and x are mean activations.      [AO] 3.2, footnote 3
-    Shapes: x (n, V), binary or means (the expectation over their bits) -> (n,).   Exactness: exact.
+    Of means x it is the expectation over their bits.   Exactness: exact.
     """
     return _log_likelihood(theta, x, inference_means(theta, x))
 
 
-def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
+@checked
+def log_mean_pass_grad(theta: AutoEncoder, x: Prob[Array, "n V"]) -> AutoEncoder:
     """Return the gradient of the mean of ``log_mean_pass`` over the rows: backpropagation.
 
-    Shapes: x (n, V) -> AutoEncoder.   Exactness: exact.
+    Exactness: exact.
     """
     return _through(theta, x, lambda mean: mean)
 
@@ -76,35 +88,37 @@ def log_mean_pass_grad(theta: AutoEncoder, x: Array) -> AutoEncoder:
 # --- a draw -----------------------------------------------------------------------------------------------
 
 
-def log_sampled_pass(theta: AutoEncoder, x: Array, *, rng: Rng) -> tuple[Array, Array]:
+@checked
+def log_sampled_pass(
+    theta: AutoEncoder, x: Prob[Array, "n V"], *, rng: Rng
+) -> tuple[Real[Array, "n"], Bits[Array, "n H"]]:
     r"""Return :math:`\log P(x \mid h)` of a draw h from q(h | x), and h.      [AO] footnote 3
 
     Generative layers below h pass means on, so with more than one the value is not that of their law.
-    Shapes: x (n, V) -> (n,), (n, H).   Exactness: E exp of it is exp ``log_sum_pass``, for one such layer.
+    Exactness: E exp of it is exp ``log_sum_pass``, for one such layer.
     """
     h = as_stream(rng, like=x).bernoulli(inference_means(theta, x))
     return _log_likelihood(theta, x, h), h
 
 
-def log_sampled_pass_grad(theta: AutoEncoder, x: Array, *, rng: Rng) -> AutoEncoder:
+@checked
+def log_sampled_pass_grad(theta: AutoEncoder, x: Prob[Array, "n V"], *, rng: Rng) -> AutoEncoder:
     """Return backpropagation through a draw: h is drawn, and its mean's derivative is used as its own.
 
     For the generative layers it is the gradient of the mean of ``log_sampled_pass``, given h; for the
     inference layers it is the straight-through rule, which is the gradient of nothing.
-    Shapes: x (n, V) -> AutoEncoder.
     """
     return _through(theta, x, as_stream(rng, like=x).bernoulli)
 
 
 def _log_likelihood(theta: AutoEncoder, x: Array, h: Array) -> Array:
     """Return log P(x | h) of each row; generative layers between pass means on."""
-    check_probability("x", x)
     return log_bits_of_rows(x, forward(_to_logits(theta.generative), theta.generative, h)[-1])
 
 
 def _through(theta: AutoEncoder, x: Array, hidden: Callable[[Array], Array]) -> AutoEncoder:
     """Return the gradient of the mean log P(x | h), h = hidden(mean) with the derivative of its mean."""
-    check_auto_encoder(theta)
+    check_units(theta, x)
     to_means, to_logits = _to_means(theta.inference), _to_logits(theta.generative)
     up = forward(to_means, theta.inference, x)
     down = forward(to_logits, theta.generative, hidden(up[-1]))
@@ -114,32 +128,31 @@ def _through(theta: AutoEncoder, x: Array, hidden: Callable[[Array], Array]) -> 
 
 
 def output_error(x: Array, logits: Array) -> Array:
-    r"""Return :math:`x - \sigma(a)`, the gradient of log P(x) by the logits a; unchecked.
-
-    Shapes: x and logits broadcast.   Exactness: exact.
-    """
+    r"""Return :math:`x - \sigma(a)`, the gradient of log P(x) by the logits a, unchecked.   Exact."""
     return x - sigmoid(logits)
 
 
 # --- the sum ----------------------------------------------------------------------------------------------
 
 
-def log_sum_pass(theta: AutoEncoder, x: Array) -> Array:
+@checked
+def log_sum_pass(theta: AutoEncoder, x: Bits[Array, "n V"]) -> Real[Array, "n"]:
     r"""Return :math:`\log\sum_h P(x \mid h)\, q(h \mid x)` of each row; layers below h are summed out too.
 
-    Shapes: x (n, V) binary -> (n,).   Exactness: exact to rounding.      [AO] eq. 25 without P_D(x)
+    Exactness: exact to rounding.      [AO] eq. 25 without P_D(x)
     Cost: n 2^H, and 2^(H + H_1) where there is a layer of H_1 units between h and x.
     Raises: ValueError where x does not suit, or there are too many states.
     """
     return log_sum_exp(_log_joint(theta, x)[1], axis=1)
 
 
-def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> Array:
+@checked
+def criterion(theta: AutoEncoder, x: Bits[Array, "n V"], *, weights: Weights = None) -> Real[Array, ""]:
     r"""Return :math:`\mathbb{E}_{x \sim P_D} \log \sum_h P(x \mid h)\, q(h \mid x)\, P_D(x)`.   [AO] eq. 25
 
     It bounds the criterion [AO] eq. 10 from below at this q, and so U_D.  A repeated row counts as a row of
     its own, with its own share of P_D: that bounds too.
-    Shapes: x (n, V) binary, weights (n,), a law over the rows (1/n each where it is not given) -> ().
+    ``weights`` are a law over the rows, 1/n each where they are not given.
     Exactness: exact to rounding.
     """
     passed = log_sum_pass(theta, x)
@@ -147,14 +160,14 @@ def criterion(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> 
     return expectation(weights, passed + log_table(weights))
 
 
-def log_sum_pass_grad(theta: AutoEncoder, x: Array, *, weights: Array | None = None) -> AutoEncoder:
+@checked
+def log_sum_pass_grad(theta: AutoEncoder, x: Bits[Array, "n V"], *, weights: Weights = None) -> AutoEncoder:
     r"""Return the gradient of the mean of ``log_sum_pass``, also that of ``criterion``, over the rows.
 
     With :math:`r(h \mid x) \propto P(x \mid h) q(h \mid x)` it is :math:`\mathbb{E}_r[h] - \mathbb{E}_q[h]`
     at the logits of h, and :math:`\mathbb{E}_r[(x - \sigma(a(h)))\, h]` for the weights below.  Under more
     generative layers r goes on down, by :math:`r(h_1, h_2 \mid x) = P(h_1 \mid h_2, x)\, r(h_2 \mid x)`.
-    Shapes: x (n, V) binary, weights (n,), a law over the rows (1/n each where it is not given)
-    -> AutoEncoder.   Exactness: exact.
+    ``weights`` are a law over the rows, 1/n each where they are not given.   Exactness: exact.
     Cost: n 2^H, and 2^H V; n 2^(H + H_1) exponentials where there is a layer of H_1 units between h and x.
     Raises: ValueError as ``log_sum_pass``.
     """
@@ -194,7 +207,7 @@ def _log_joint(theta: AutoEncoder, x: Array) -> tuple[list[Array], Array]:
 
     The latter is log P(x | h) q(h | x) of the states of the topmost h: (n, 2^H).
     """
-    check_auto_encoder(theta)
+    check_units(theta, x)
     bottom, *above = generative_net(theta)
     log_p = [log_conditional(bottom, x)]
     for layer in above:
@@ -251,13 +264,13 @@ def _generative_grad(layer: Dense, pairs: Array, below: Array) -> Dense:
 # --- training ---------------------------------------------------------------------------------------------
 
 
-def reconstruction_step(hidden: str) -> Callable[[Any, Array, Any, Stream], tuple[Any, Any]]:
+@checked
+def reconstruction_step(hidden: Hidden) -> Callable[[Any, Array, Any, Stream], tuple[Any, Any]]:
     """Return the step, for ``training.fit``, of an ``Encoder``, or of a tuple of them: all layers at once.
 
     ``hidden`` says what becomes of h: "mean" (backpropagation with cross-entropy, [AO] 3.2), "sample" or
     "sum".      [AO] footnote 3; 2.6 for a stack, tied weights staying tied
     """
-    check_choice("hidden", hidden, "mean", "sample", "sum")
 
     def gradient(theta: AutoEncoder, rows: Array, stream: Stream) -> AutoEncoder:
         if hidden == "sample":

@@ -34,41 +34,47 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from ...backends.arrays import Array, array_namespace
+from ...backends.arrays import Array
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_choice, check_count, check_number, check_probability, check_shape
 from ..boltzmann.rbm import RBM
+from ..contracts import Choice, Count, Number, Own, Prob, Raw, Real, checked
 from ..directed.dbn_training import Train as TrainTop
-from ..directed.layers import Layer, Net
-from ..directed.mixtures import likelihoods
+from ..directed.layers import L, Net
+from ..directed.mixtures import Weights, likelihoods
 from ..optimizers import Optimizer
 from ..training.fit import begin, fit
 from .incorporation import Marginal
 from .marginal import best_marginal, upper_bound_grad
-from .passes import inference_means, reconstruction_step
+from .passes import Hidden, inference_means, reconstruction_step
 from .stacks import Encoder, generative_net, join
 
 Train: TypeAlias = Callable[[Any, Array, int], Any]
 """``train(encoder, rows, level)`` returns the encoder, or the tuple of them to be tuned, after training."""
 
 
+Up: TypeAlias = Choice[str, "sample", "mean"]
+"""What a row becomes for the next encoder: one draw of its code, kept throughout, or its means."""
+
+
 class Deep(NamedTuple):
     """A deep generative auto-encoder: all that its training leaves."""
 
     encoders: tuple[Encoder, ...]  # from the bottom
-    top: RBM  # P(h) of the topmost code
+    top: Own[RBM, "top_"]  # P(h) of the topmost code
 
 
+@checked
 def net(theta: Deep) -> Net:
     """Return the generative model of x, as ``directed.belief`` takes it; inference is not part of it."""
     return (*generative_net(join(theta.encoders)), theta.top)
 
 
-def code_means(encoders: Sequence[Encoder], x: Array) -> Array:
+@checked
+def code_means(encoders: Sequence[Encoder], x: Real[Array, "n V"]) -> Prob[Array, "n H"]:
     """Return q(h_j = 1 | x) of the topmost code, all inference layers taken as one.      [AO] 2.6
 
     The codes below it are mean activations, so this is the q of ``join``, the same before and after tuning.
-    Shapes: x (n, V) -> (n, H).   Exactness: exact.
+    Exactness: exact.
     """
     return inference_means(join(encoders), x)
 
@@ -76,12 +82,13 @@ def code_means(encoders: Sequence[Encoder], x: Array) -> Array:
 # --- auto-encoder stacks ----------------------------------------------------------------------------------
 
 
+@checked
 def train_encoder(
     theta: Any,
-    rows: Array,
+    rows: Prob[Array, "n V"],
     *,
-    hidden: str,
-    visit: str,
+    hidden: Hidden,
+    visit: Choice[str, "mean", "sample"],
     optimizer: Optimizer,
     batch_size: int,
     epochs: int,
@@ -94,11 +101,7 @@ def train_encoder(
     probabilities: "sample", bits are drawn from them at every visit, or "mean", they are taken as they stand
     (not where h is summed out: that needs bits).  A step goes along the mean of its batch's rows.
     ``options`` go to ``fit``.
-    Shapes: rows (n, V) in [0, 1] -> the type of ``theta``.
     """
-    check_choice("visit", visit, "mean", "sample")
-    check_shape("rows", rows, None, None)
-    check_probability("rows", rows)
     ascend = reconstruction_step(hidden)
 
     def step(theta: Any, means: Array, memory: Any, stream: Stream) -> tuple[Any, Any]:
@@ -108,17 +111,15 @@ def train_encoder(
     return fit(begin(theta, optimizer=optimizer), rows, step=step, optimizer=optimizer, **options).theta
 
 
+@checked
 def train_encoders(
-    starts: Sequence[Encoder], data: Array, *, up: str, train: Train, rng: Rng
+    starts: Sequence[Encoder], data: Real[Array, "n V"], *, up: Up, train: Train, rng: Rng
 ) -> tuple[Encoder, ...]:
     """Return auto-encoders trained one after the other, each on what the one below passes up.      [AO] 2.4
 
     ``up`` says what that is: "sample", one draw from q(h | x) of each row, kept throughout; or "mean", its
     probabilities.  Means of a second code are those given the *means* of the first.
-    Shapes: data (n, V).
     """
-    check_choice("up", up, "sample", "mean")
-    check_shape("data", data, None, None)
     if not starts:
         raise ValueError("starts must hold at least one encoder, got none")
     stream, encoders = as_stream(rng, like=data), list[Encoder]()
@@ -130,30 +131,34 @@ def train_encoders(
     return tuple(encoders)
 
 
+@checked
 def train_deep(
     starts: Sequence[Encoder],
-    top: RBM,
-    data: Array,
+    top: Own[RBM, "top_"],
+    data: Real[Array, "n V"],
     *,
-    up: str,
+    up: Up,
     train: Train,
     train_top: TrainTop,
     rng: Rng,
 ) -> Deep:
     """Return a deep generative auto-encoder, trained layer by layer from the bottom.      [AO] 2.1, 2.4, 3.2
 
-    Shapes: data (n, V) -> Deep.   Exactness: that of ``train`` and ``train_top``.
+    Exactness: that of ``train`` and ``train_top``.
     """
     encoders = train_encoders(starts, data, up=up, train=train, rng=rng)
     return with_top(encoders, top, data, train_top=train_top)
 
 
-def with_top(encoders: tuple[Encoder, ...], top: RBM, data: Array, *, train_top: TrainTop) -> Deep:
+@checked
+def with_top(
+    encoders: tuple[Encoder, ...], top: Own[RBM, "top_"], data: Real[Array, "n V"], *, train_top: TrainTop
+) -> Deep:
     """Return encoders with a machine on top that is trained towards their q_D.      [AO] eq. 12
 
     It is given ``code_means``, and level = the number of encoders; ``train_machine`` draws bits from them at
     every visit, so what it learns from are draws from q_D, fresh ones always.
-    Shapes: data (n, V) -> Deep.   Raises: ValueError where the machine has not the code's units.
+    Raises: ValueError where the machine has not the code's units.
     """
     means = code_means(encoders, data)
     if top.W.shape[0] != means.shape[1]:
@@ -163,13 +168,13 @@ def with_top(encoders: tuple[Encoder, ...], top: RBM, data: Array, *, train_top:
     return Deep(encoders, train_top(top, means, len(encoders)))
 
 
-def fine_tune(theta: Deep, data: Array, *, train: Train, train_top: TrainTop) -> Deep:
+@checked
+def fine_tune(theta: Deep, data: Real[Array, "n V"], *, train: Train, train_top: TrainTop) -> Deep:
     """Return the model after training all its encoders at once, and then its top anew.      [AO] 2.6, fig. 1
 
     ``train`` is given the tuple of encoders and the data, at level 0.  The top is trained again, from where
     it was, as the law of the code that it has learnt is no longer that of the code: tuning changes q_D and
     does not see the top.  It may be done at any stage, ``with_top`` of more encoders following.
-    Shapes: data (n, V) -> Deep.
     """
     return with_top(train(theta.encoders, data, 0), theta.top, data, train_top=train_top)
 
@@ -177,34 +182,32 @@ def fine_tune(theta: Deep, data: Array, *, train: Train, train_top: TrainTop) ->
 # --- the best optimistic lower layer ----------------------------------------------------------------------
 
 
+@checked
 def train_optimistic_layer(
-    layer: Layer,
-    x: Array,
+    layer: L,
+    x: Raw[Array, "n ..."],
     *,
-    weights: Array | None = None,
-    tolerance: float,
+    weights: Weights = None,
+    tolerance: Number[float, "[0, inf)"],
     optimizer: Optimizer,
-    steps: int,
+    steps: Count[int, 0],
     **options: Any,
-) -> tuple[Layer, Marginal]:
+) -> tuple[L, Marginal]:
     r"""Return the layer after ``steps`` up its bound U_D, and its best marginal.      [AO] 2.1, eq. 16-17
 
     Each step solves for the best marginal to a certificate of ``tolerance`` nats, from that of the step
     before, and goes along the gradient with it held.  All data count in every step: the best marginal of a
     minibatch is that batch's own.  ``options`` go to ``fit``; the ``memory`` that its callbacks see is the
     ``Marginal`` that the last step went by.
-    Shapes: x (n, ...), weights (n,), a law over the data (1/n each where it is not given).
+    ``weights`` are a law over the data, 1/n each where they are not given.
     Exactness: a local maximum of :math:`U_D`; its value there is certified, whether it is the largest is not.
     Raises: ValueError where a datum of positive weight is impossible given every h.
     """
-    array_namespace(x, *layer)
-    check_count("steps", steps, least=0)
-    check_number("tolerance", tolerance, least=0)
 
     def known(memory: Any) -> Array | None:
         return memory.Q if isinstance(memory, Marginal) else None
 
-    def step(theta: Layer, rows: Array, memory: Any, stream: Stream) -> tuple[Layer, Marginal]:
+    def step(theta: L, rows: Array, memory: Any, stream: Stream) -> tuple[L, Marginal]:
         best, grad = upper_bound_grad(theta, x, weights=weights, tolerance=tolerance, start=known(memory))
         return grad, best
 

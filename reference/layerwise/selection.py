@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_array, check_choice, check_count, check_floating, check_not_nan, check_shape
 from ..boltzmann.likelihood import log_likelihood as log_likelihood_rbm
 from ..boltzmann.rbm import RBM
+from ..contracts import Bits, Choice, Count, Floats, LogWeights, Numbers, Raw, Real, checked, conform
 from ..directed.layers import Sigmoid
-from ..directed.mixtures import data_law, likelihoods, log_mixture
+from ..directed.mixtures import Weights, data_law, likelihoods, log_mixture
 from ..directed.products import law_of_means
 
 _BITS = 53  # fair coins of a uniform number
@@ -74,13 +74,14 @@ TABLE_1: Mapping[str, Space] = {
 """The search space of each class of models.      [AO] table 1"""
 
 
-def epochs(rows: int) -> int:
+@checked
+def epochs(rows: Count[int, 1]) -> int:
     """Return the epochs of CD and of backpropagation: 20 (10,000 / N), at least one.      [AO] table 1"""
-    check_count("rows", rows)
     return max(1, round(20 * 10_000 / rows))
 
 
-def draw(space: Space, *, rng: Rng, like: Array) -> dict[str, float | int]:
+@checked
+def draw(space: Space, *, rng: Rng, like: Floats[Array, "..."]) -> dict[str, float | int]:
     """Return one value of each setting, drawn in the order of their names.
 
     Exactness: exact draws, but for the 53 bits of a uniform number.   Raises: ValueError for an empty range.
@@ -118,38 +119,41 @@ class Level(NamedTuple):
     lower: Lower | None  # the lower layer of the highest bound, where it was added
 
 
-def empirical_bound(lower: Lower, x: Array, *, weights: Array | None = None) -> Array:
+@checked
+def empirical_bound(
+    lower: Lower, x: Bits[Array, "n V"], *, weights: Weights = None
+) -> LogWeights[Array, "n"]:
     r"""Return :math:`\log\sum_h P(x \mid h) q_D(h)` of each row, :math:`q_D` of the same rows.
 
     Their mean is [AO] eq. 34; with validation rows the validation bound of 3.3.3.
-    Shapes: x (n, V) binary -> (n,).   Exactness: exact to rounding.   Cost: n 2^H.
+    Exactness: exact to rounding.   Cost: n 2^H.
     """
     p = likelihoods(lower.layer, x)
     return log_mixture(p, law_of_means(lower.means(x), data_law(x.shape[0], weights, like=x)))
 
 
-def another_layer(bounds: Array, values: Array, *, least: float, errors: float) -> bool:
+@checked
+def another_layer(bounds: Real[Array, "n"], values: Real[Array, "n"], *, least: float, errors: float) -> bool:
     """Return whether a next layer promises significantly more than the best upper model has.
 
     Significantly: the mean over rows of bound minus log-likelihood exceeds ``least`` nats by more than
     ``errors`` of its standard errors.      [AO] footnote 9, which leaves the meaning open.
-    Shapes: bounds and values (n,), of the same rows, at least two.
+    Both are of the same rows, at least two.
     """
     xp = array_namespace(bounds, values)
-    check_array("bounds", bounds, None)
-    check_array("values", values, *bounds.shape, like=bounds)
-    check_count("the number of rows", bounds.shape[0], least=2)
+    conform(("the number of rows", Count[int, 2], bounds.shape[0]))
     gain = bounds - values
     return float(xp.mean(gain)) > least + errors * sqrt(float(xp.var(gain, correction=1)) / gain.shape[0])
 
 
+@checked
 def grow(
-    train: Array,
-    valid: Array,
+    train: Bits[Array, "n V"],
+    valid: Bits[Array, "m V"],
     *,
     lowers: Callable[[Array], Sequence[Lower]],
     uppers: Callable[[Array], Sequence[RBM]],
-    depth: int,
+    depth: Count[int, 0],
     least: float,
     errors: float,
     rng: Rng,
@@ -162,9 +166,8 @@ def grow(
     the lower layers of all levels with the last level's top.
 
     ``lowers`` and ``uppers`` train the candidates of a level on the rows that they are given.
-    Shapes: train (n, V), valid (m, V), binary.   Exactness: all scores are exact on the rows drawn.
+    Exactness: all scores are exact on the rows drawn.
     """
-    check_count("depth", depth, least=0)
     stream, levels = as_stream(rng, like=train), list[Level]()
     while True:
         tops = list(uppers(train))
@@ -194,22 +197,21 @@ def _best(scores: Sequence[Array]) -> int:
 # --- Pareto fronts ----------------------------------------------------------------------------------------
 
 
-def pareto_front(parameters: Array, values: Array, *, dominance: str) -> Array:
-    """Return which models no other one dominates.
+@checked
+def pareto_front(
+    parameters: Numbers[Array, "n"],
+    values: Numbers[Array, "n"],
+    *,
+    dominance: Choice[str, "printed", "standard"],
+) -> Raw[Array, "n"]:
+    """Return which models no other one dominates, as truth values.
 
     ``"printed"``: the other has strictly fewer parameters and a strictly higher log-likelihood, the words of
     [AO] footnote 7, by which all models of the smallest size are on the front, however bad.
     ``"standard"``: it is at least as good in both, and better in one.
-    Shapes: parameters and values (n,), of one dtype -> (n,) bool.   Exactness: exact.
+    Exactness: exact.
     """
     xp = array_namespace(parameters, values)
-    check_shape("values", values, None)
-    check_shape("parameters", parameters, *values.shape)
-    check_floating("values", values)
-    check_floating("parameters", parameters, like=values)
-    check_choice("dominance", dominance, "printed", "standard")
-    check_not_nan("values", values)
-    check_not_nan("parameters", parameters)
     fewer, higher = parameters[:, None] < parameters, values[:, None] > values  # of row i than of column j
     if dominance == "printed":
         return ~xp.any(fewer & higher, axis=0)

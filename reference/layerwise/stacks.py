@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, as_stream
-from ..arguments import check_floating, check_shape
-from ..boltzmann.rbm import RBM, check_rbm
+from ..boltzmann.rbm import RBM
+from ..contracts import Floats, checked
 from ..directed.layers import Sigmoid
 from ..networks.layers import Dense
 from ..trees import leaves
@@ -29,38 +29,34 @@ class AutoEncoder(NamedTuple):
     inference: tuple[Dense, ...]  # x -> ... -> h, each with a sigmoid
     generative: tuple[Dense, ...]  # h -> ... -> x, each with a sigmoid
 
+    def relation(self, name: str) -> None:
+        """Raise ValueError unless each part has a layer, and outputs are the next one's inputs."""
+        if not self.inference or not self.generative:
+            raise ValueError("an auto-encoder needs an inference and a generative layer at least")
+        layers = (*self.inference, *self.generative)
+        for k, layer in enumerate(layers):
+            if layer.W.shape[0] != layers[k - 1].W.shape[1]:  # the first takes x, which the last one gives
+                raise ValueError(
+                    f"layers must chain: layer {k} takes {layer.W.shape[0]} units, the one before gives "
+                    f"{layers[k - 1].W.shape[1]}"
+                )
+
 
 Encoder: TypeAlias = AutoEncoder | RBM
 """An auto-encoder; an RBM stands for the vanilla one of its weights, tied."""
 
 
-def check_auto_encoder(theta: AutoEncoder) -> None:
-    """Raise ValueError unless it is one, with a layer in each part, and outputs are the next one's inputs."""
-    if not isinstance(theta, AutoEncoder):
-        raise ValueError(
-            f"an AutoEncoder is wanted, got {type(theta).__name__}; untie(RBM) or join(stack) makes one"
-        )
-    layers = (*theta.inference, *theta.generative)
-    array_namespace(*leaves(layers))
-    if not theta.inference or not theta.generative:
-        raise ValueError("an auto-encoder needs an inference and a generative layer at least")
-    for k, layer in enumerate(layers):
-        check_shape(f"layer {k}, W", layer.W, None, None)
-        check_shape(f"layer {k}, b", layer.b, layer.W.shape[1])
-        check_floating(f"layer {k}, b", layer.b, like=layers[0].W)
-    for k, layer in enumerate(layers):
-        if layer.W.shape[0] != layers[k - 1].W.shape[1]:  # the first takes x, which the last one gives
-            raise ValueError(
-                f"layers must chain: layer {k} takes {layer.W.shape[0]} units, the one before gives "
-                f"{layers[k - 1].W.shape[1]}"
-            )
-
-
 # --- making, tying, joining -------------------------------------------------------------------------------
 
 
+@checked
 def initial(
-    inference: Sequence[int], generative: Sequence[int], *, deviation: float, like: Array, rng: Rng
+    inference: Sequence[int],
+    generative: Sequence[int],
+    *,
+    deviation: float,
+    like: Floats[Array, "..."],
+    rng: Rng,
 ) -> AutoEncoder:
     """Return an auto-encoder with normal weights of this deviation and biases of zero.      [AO] table 1
 
@@ -77,43 +73,43 @@ def initial(
         tuple(layer(*sizes) for sizes in pairwise(inference)),
         tuple(layer(*sizes) for sizes in pairwise(generative)),
     )
-    check_auto_encoder(theta)
+    theta.relation("theta")
     return theta
 
 
+@checked
 def untie(theta: RBM) -> AutoEncoder:
     r"""Return the vanilla auto-encoder of these tied weights, :math:`W_{gen} = W_{inf}^\top`.      [AO] 3.2
 
     It is the machine's own p(h | x) and p(x | h).      [AO] 2.5
     """
-    check_rbm(theta)
     transposed = array_namespace(theta.W).matrix_transpose(theta.W)
     return AutoEncoder((Dense(theta.W, theta.c),), (Dense(transposed, theta.b),))
 
 
+@checked
 def tied_grad(grad: AutoEncoder) -> RBM:
     """Return the gradient by tied weights, from that of ``untie``: what both uses of a weight add up to."""
     (up,), (down,) = grad
     return RBM(up.W + array_namespace(up.W).matrix_transpose(down.W), down.b, up.b)
 
 
+@checked
 def join(stack: Sequence[Encoder]) -> AutoEncoder:
     """Return auto-encoders, from the bottom, as one: inference all the way up, then all the way down.
 
     [AO] 2.6 and figure 1: what fine-tuning trains at once.   Raises: ValueError where they do not chain.
     """
-    for k, part in enumerate(stack):
-        if not isinstance(part, (AutoEncoder, RBM)):
-            raise ValueError(f"stack must hold AutoEncoders and RBMs, got {type(part).__name__} at {k}")
     parts = [untie(part) if isinstance(part, RBM) else part for part in stack]
     theta = AutoEncoder(
         tuple(layer for part in parts for layer in part.inference),
         tuple(layer for part in reversed(parts) for layer in part.generative),
     )
-    check_auto_encoder(theta)
+    theta.relation("theta")
     return theta
 
 
+@checked
 def parts_grad(stack: Sequence[Encoder], grad: AutoEncoder) -> tuple[Encoder, ...]:
     """Return the gradient by each part of a stack, from that by its ``join``; what is tied stays tied.
 

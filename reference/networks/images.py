@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array
+from ..contracts import Real
 from .layers import Layer
 
 
@@ -79,8 +79,12 @@ def _at(x: Array, axis: int, k: int) -> Array:
 class Kernel(NamedTuple):
     """The parameters of a correlation layer; its gradient is a Kernel too."""
 
-    K: Array  # (height, width, channels, outputs)
-    b: Array  # (outputs,)
+    K: Real[Array, "height width channels outputs"]
+    b: Real[Array, "outputs"]
+
+
+Image: TypeAlias = Real[Array, "n rows columns channels"]
+Places: TypeAlias = Real[Array, "n R S outputs"]
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,10 @@ class Correlation(Layer):
     padding: int = 0
     has_parameters = True
 
-    def values(self, theta: Kernel, x: Array) -> Array:
-        array_namespace(*theta, x)
-        check_array("layer.K", theta.K, None, None, None, None)
-        check_array("layer.b", theta.b, theta.K.shape[3], like=theta.K)
-        check_array("x", x, None, None, None, theta.K.shape[2], like=theta.K)
+    def values(self, theta: Kernel, x: Image) -> Places:
         return self._apply(theta.K, x) + theta.b
 
-    def pullback(self, theta: Kernel, x: Array, y: Array, dy: Array) -> tuple[Kernel, Array]:
+    def pullback(self, theta: Kernel, x: Image, y: Places, dy: Places) -> tuple[Kernel, Image]:
         xp = array_namespace(x)
         windows, errors = self._rows(theta, x), xp.reshape(dy, (dy.shape[0], -1, dy.shape[3]))
         K = xp.sum(xp.matrix_transpose(windows) @ errors, axis=0)
@@ -110,10 +110,10 @@ class Correlation(Layer):
         dx = self._windows(theta).added(back, x.shape)
         return Kernel(xp.reshape(K, theta.K.shape), xp.sum(dy, axis=(0, 1, 2))), dx
 
-    def pushforward(self, theta: Kernel, x: Array, y: Array, dtheta: Kernel, dx: Array) -> Array:
+    def pushforward(self, theta: Kernel, x: Image, y: Places, dtheta: Kernel, dx: Image) -> Places:
         return self._apply(theta.K, dx) + self._apply(dtheta.K, x) + dtheta.b
 
-    def squared_norms(self, theta: Kernel, x: Array, y: Array, dy: Array) -> Kernel:
+    def squared_norms(self, theta: Kernel, x: Image, y: Places, dy: Places) -> Kernel:
         r""":math:`\|X^\top D\|^2 = \langle X X^\top, D D^\top \rangle`, X and D a row's windows and errors.
 
         With one window it is [AL] proposition 3, which the text says fails for shared weights.
@@ -144,6 +144,9 @@ def _matrix(K: Array) -> Array:
 # --- pooling ----------------------------------------------------------------------------------------------
 
 
+Pooled: TypeAlias = Real[Array, "n R S channels"]
+
+
 @dataclass(frozen=True)
 class _Pool(Layer):
     size: tuple[int, int]
@@ -151,7 +154,6 @@ class _Pool(Layer):
 
     def _windows(self, x: Array) -> Array:
         """Return (n, places, places, window, C)."""
-        check_array("x", x, None, None, None, None)
         windows = Windows(self.size, self.stride).of(x)
         return array_namespace(x).reshape(windows, (*windows.shape[:3], -1, x.shape[3]))
 
@@ -164,15 +166,15 @@ class _Pool(Layer):
 class MeanPool(_Pool):
     """The mean of each window, channel by channel."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Image) -> Pooled:
         return array_namespace(x).mean(self._windows(x), axis=3)
 
-    def pullback(self, theta: Any, x: Array, y: Array, dy: Array) -> tuple[Any, Array]:
+    def pullback(self, theta: Any, x: Image, y: Pooled, dy: Pooled) -> tuple[Any, Image]:
         xp = array_namespace(x)
         share = dy[:, :, :, None, :] / prod(self.size)
         return (), self._added(xp.concat([share] * prod(self.size), axis=3), x)
 
-    def pushforward(self, theta: Any, x: Array, y: Array, dtheta: Any, dx: Array) -> Array:
+    def pushforward(self, theta: Any, x: Image, y: Pooled, dtheta: Any, dx: Image) -> Pooled:
         return self.values((), dx)
 
 
@@ -180,13 +182,13 @@ class MeanPool(_Pool):
 class MaxPool(_Pool):
     """The largest entry of each window, channel by channel; the first of equal ones has the derivative."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Image) -> Pooled:
         return array_namespace(x).max(self._windows(x), axis=3)
 
-    def pullback(self, theta: Any, x: Array, y: Array, dy: Array) -> tuple[Any, Array]:
+    def pullback(self, theta: Any, x: Image, y: Pooled, dy: Pooled) -> tuple[Any, Image]:
         return (), self._added(self._first(x) * dy[:, :, :, None, :], x)
 
-    def pushforward(self, theta: Any, x: Array, y: Array, dtheta: Any, dx: Array) -> Array:
+    def pushforward(self, theta: Any, x: Image, y: Pooled, dtheta: Any, dx: Image) -> Pooled:
         return array_namespace(x).sum(self._first(x) * self._windows(dx), axis=3)
 
     def _first(self, x: Array) -> Array:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array
+from ..contracts import Real, checked
 from .layers import Dense
 
 
-def relu_interpolant(knots: Array, values: Array) -> tuple[Dense, Dense]:
+@checked
+def relu_interpolant(knots: Real[Array, "m"], values: Real[Array, "m"]) -> tuple[Dense, Dense]:
     r"""Return the one-hidden-layer network through the points: one rectifier per interval, a linear output.
 
     [SH] 2.2, universal approximation made explicit: the sup error to an L-Lipschitz function between
     the knots is at most L h / 2, with h the widest interval.
-    Shapes: knots (m,) ascending, values (m,) -> Dense (1, m - 1), Dense (m - 1, 1), of
-    activations relu and identity.
+    The parameters of ``mlp("relu", "identity")``: Dense (1, m - 1), Dense (m - 1, 1); knots ascend.
     Exactness: exact at the knots, linear between them.
     """
     xp = array_namespace(knots, values)
-    check_array("knots", knots, None)
-    check_array("values", values, *knots.shape, like=knots)
     if knots.shape[0] < 2 or not bool(xp.all(knots[1:] > knots[:-1])):
         raise ValueError("knots must be at least two, strictly ascending")
     slopes = (values[1:] - values[:-1]) / (knots[1:] - knots[:-1])

@@ -13,17 +13,17 @@ options; its parameters are a NamedTuple, which its gradient is too, or ``()`` w
         def slope(self, x, y): return 1 - y * y
 
 and ``nets.TABLE`` gets its row, an instance and the shapes that it takes, on which the tests differentiate
-it.
+it.  Verbs are contracts of themselves: what they declare of their arguments is checked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array, check_floating
+from ..contracts import LogWeights, Real, checked
 from ..distributions import log_softmax
 from ..numerics import sigmoid, softplus
 
@@ -33,6 +33,12 @@ class Layer:
     """A kind of layer with its options."""
 
     has_parameters: ClassVar[bool] = False
+    __called_back__: ClassVar[bool] = True  # a function of its user's: contracts check what it is given
+
+    def __init_subclass__(cls) -> None:
+        for verb in ("values", "pullback", "pushforward", "squared_norms"):
+            if verb in vars(cls):
+                setattr(cls, verb, checked(vars(cls)[verb]))
 
     def mixes_rows(self) -> bool:
         """Whether a row's output depends on other rows: then no row has a gradient of its own."""
@@ -61,37 +67,40 @@ class Layer:
 class Dense(NamedTuple):
     """The parameters of a fully connected layer; its gradient is a Dense too."""
 
-    W: Array  # (inputs, outputs)
-    b: Array  # (outputs,)
+    W: Real[Array, "inputs outputs"]
+    b: Real[Array, "outputs"]
+
+
+In: TypeAlias = Real[Array, "n inputs"]
+Out: TypeAlias = Real[Array, "n outputs"]
 
 
 @dataclass(frozen=True)
 class FullyConnected(Layer):
-    r""":math:`y = x W + b`: x (n, inputs) -> (n, outputs).      [AL] 1.2.2; [SH] 2.2 transposes W"""
+    r""":math:`y = x W + b`.      [AL] 1.2.2; [SH] 2.2 transposes W"""
 
     has_parameters = True
 
-    def values(self, theta: Dense, x: Array) -> Array:
-        array_namespace(*theta, x)
-        check_array("layer.W", theta.W, None, None)
-        check_array("layer.b", theta.b, theta.W.shape[1], like=theta.W)
-        check_array("x", x, None, theta.W.shape[0], like=theta.W)
+    def values(self, theta: Dense, x: In) -> Out:
         return x @ theta.W + theta.b
 
-    def pullback(self, theta: Dense, x: Array, y: Array, dy: Array) -> tuple[Dense, Array]:
+    def pullback(self, theta: Dense, x: In, y: Out, dy: Out) -> tuple[Dense, In]:
         xp = array_namespace(x)
-        return Dense(xp.matrix_transpose(x) @ dy, xp.sum(dy, axis=0)), dy @ xp.matrix_transpose(theta.W)
+        return Dense(x.T @ dy, xp.sum(dy, axis=0)), dy @ theta.W.T
 
-    def pushforward(self, theta: Dense, x: Array, y: Array, dtheta: Dense, dx: Array) -> Array:
+    def pushforward(self, theta: Dense, x: In, y: Out, dtheta: Dense, dx: In) -> Out:
         return dx @ theta.W + x @ dtheta.W + dtheta.b
 
-    def squared_norms(self, theta: Dense, x: Array, y: Array, dy: Array) -> Dense:
+    def squared_norms(self, theta: Dense, x: In, y: Out, dy: Out) -> Dense:
         r""":math:`\|x_n\|^2 \|dy_n\|^2` and :math:`\|dy_n\|^2`.      [AL] proposition 3 of chapter 7"""
         square = array_namespace(x).sum(dy * dy, axis=1)
         return Dense(array_namespace(x).sum(x * x, axis=1) * square, square)
 
 
 # --- activations ------------------------------------------------------------------------------------------
+
+Same: TypeAlias = Real[Array, "*S"]
+"""Arrays of one shape."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +111,10 @@ class Elementwise(Layer):
         """Return s'(x), where y = s(x)."""
         raise NotImplementedError
 
-    def pullback(self, theta: Any, x: Array, y: Array, dy: Array) -> tuple[Any, Array]:
+    def pullback(self, theta: Any, x: Same, y: Same, dy: Same) -> tuple[Any, Same]:
         return (), dy * self.slope(x, y)
 
-    def pushforward(self, theta: Any, x: Array, y: Array, dtheta: Any, dx: Array) -> Array:
+    def pushforward(self, theta: Any, x: Same, y: Same, dtheta: Any, dx: Same) -> Same:
         return dx * self.slope(x, y)
 
 
@@ -113,7 +122,7 @@ class Elementwise(Layer):
 class Identity(Elementwise):
     """y = x."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return x
 
     def slope(self, x: Array, y: Array) -> Array:
@@ -124,7 +133,7 @@ class Identity(Elementwise):
 class Logistic(Elementwise):
     r""":math:`y = \sigma(x)`, the sigmoid."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return sigmoid(x)
 
     def slope(self, x: Array, y: Array) -> Array:
@@ -135,7 +144,7 @@ class Logistic(Elementwise):
 class Tanh(Elementwise):
     r""":math:`y = \tanh x`."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return array_namespace(x).tanh(x)
 
     def slope(self, x: Array, y: Array) -> Array:
@@ -146,7 +155,7 @@ class Tanh(Elementwise):
 class Rectifier(Elementwise):
     r""":math:`y = \max(x, 0)`; 0 is the derivative at its kink."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         xp = array_namespace(x)
         return xp.maximum(x, xp.zeros_like(x))
 
@@ -160,7 +169,7 @@ class LeakyRectifier(Elementwise):
 
     leak: float
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return x * self.slope(x, x)
 
     def slope(self, x: Array, y: Array) -> Array:
@@ -172,7 +181,7 @@ class LeakyRectifier(Elementwise):
 class Softplus(Elementwise):
     r""":math:`y = \log(1 + e^x)`."""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return softplus(x)
 
     def slope(self, x: Array, y: Array) -> Array:
@@ -183,20 +192,21 @@ class Softplus(Elementwise):
 class Softmax(Layer):
     r""":math:`y = e^{x} / \sum_k e^{x_k}` over the last axis.      [AL] 1.2.2"""
 
-    def values(self, theta: Any, x: Array) -> Array:
+    def values(self, theta: Any, x: Same) -> Same:
         return softmax(x)
 
-    def pullback(self, theta: Any, x: Array, y: Array, dy: Array) -> tuple[Any, Array]:
+    def pullback(self, theta: Any, x: Same, y: Same, dy: Same) -> tuple[Any, Same]:
         return (), self.pushforward((), x, y, (), dy)  # diag(y) - y y^T is symmetric
 
-    def pushforward(self, theta: Any, x: Array, y: Array, dtheta: Any, dx: Array) -> Array:
+    def pushforward(self, theta: Any, x: Same, y: Same, dtheta: Any, dx: Same) -> Same:
         return y * (dx - array_namespace(x).sum(y * dx, axis=-1, keepdims=True))
 
 
-def softmax(logits: Array) -> Array:
+@checked
+def softmax(logits: LogWeights[Array, "... K"]) -> Real[Array, "... K"]:
     r"""Return :math:`e^{v_i} / \sum_j e^{v_j}` over the last axis.      [AL] 1.2.2
 
-    Shapes: (..., K) -> the same.   Exactness: exact, for logits of any size, minus infinity included.
+    Exactness: exact, for logits of any size, minus infinity included.
     Raises: ValueError where the largest logit of a row is not finite.
     """
     return array_namespace(logits).exp(log_softmax(logits))
@@ -221,15 +231,17 @@ class Reshape(Layer):
 
     shape: tuple[int, ...]
 
-    def values(self, theta: Any, x: Array) -> Array:
-        check_floating("x", x)
-        size = prod(x.shape[1:])
-        if size == 0 or (-1 not in self.shape and prod(self.shape) != size):
+    def values(self, theta: Any, x: Real[Array, "n ..."]) -> Array:
+        if -1 not in self.shape and prod(self.shape) != prod(x.shape[1:]):
             raise ValueError(f"x must have rows of {prod(self.shape)} numbers, got shape {tuple(x.shape)}")
         return array_namespace(x).reshape(x, (x.shape[0], *self.shape))
 
-    def pullback(self, theta: Any, x: Array, y: Array, dy: Array) -> tuple[Any, Array]:
+    def pullback(
+        self, theta: Any, x: Real[Array, "*S"], y: Real[Array, "*T"], dy: Real[Array, "*T"]
+    ) -> tuple[Any, Array]:
         return (), array_namespace(x).reshape(dy, x.shape)
 
-    def pushforward(self, theta: Any, x: Array, y: Array, dtheta: Any, dx: Array) -> Array:
+    def pushforward(
+        self, theta: Any, x: Real[Array, "*S"], y: Real[Array, "*T"], dtheta: Any, dx: Real[Array, "*S"]
+    ) -> Array:
         return array_namespace(x).reshape(dx, y.shape)

@@ -15,8 +15,8 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array, check_choice, check_finite, check_floating
-from ..trees import leaves, scale
+from ..contracts import Choice, Real, Tree, checked
+from ..trees import scale
 from .images import Correlation, Kernel, MaxPool, MeanPool
 from .layers import (
     ACTIVATIONS,
@@ -25,47 +25,53 @@ from .layers import (
     Layer,
     LeakyRectifier,
     Reshape,
+    Same,
     Softmax,
     Tanh,
 )
 from .normalisation import BatchNorm, BatchNormAt, Normalisation, Scale
 
 Net: TypeAlias = Sequence[Layer]
-Parameters: TypeAlias = tuple[Any, ...]
+Activation: TypeAlias = Choice[str, "identity", "sigmoid", "tanh", "relu", "softplus"]
+Parameters: TypeAlias = Tree[tuple[Any, ...], "theta"]
 """The parameters of the layers that have some, in order: a tree, and so is its gradient."""
 
+Values: TypeAlias = Sequence[Real[Array, "n ..."]]
 
-def mlp(*activations: str) -> tuple[Layer, ...]:
+
+@checked
+def mlp(*activations: Activation) -> tuple[Layer, ...]:
     """Return the net of fully connected layers with these activations, each a layer of its own.
 
     The values after every second layer are those of [SH] 2.2's :math:`f_i(u) = g(W_i u + b_i)`.
     """
-    for activation in activations:
-        check_choice("activation", activation, *ACTIVATIONS)
     return tuple(layer for name in activations for layer in (FullyConnected(), ACTIVATIONS[name]))
 
 
-def forward(net: Net, theta: Parameters, x: Array) -> tuple[Array, ...]:
-    r"""Return the input, the hidden values and the output: forward propagation.      [AL] 1.2.2
+@checked
+def forward(net: Net, theta: Parameters, x: Real[Array, "n ..."]) -> tuple[Array, ...]:
+    r"""Return the input, the hidden values and the output, one more than layers.      [AL] 1.2.2
 
-    Shapes: x (n, ...) -> one array more than layers.   Exactness: exact.
+    Forward propagation.   Exactness: exact.
     Raises: ValueError where a layer does not take what the one before gives, or theta is of another net.
     """
-    _check(theta=theta, x=x)
     values = [x]
     for layer, part in _pairs(net, theta):
         values.append(layer.values(part, values[-1]))
     return tuple(values)
 
 
-def pullback(net: Net, theta: Parameters, values: Sequence[Array], dy: Array) -> tuple[Parameters, Array]:
+@checked
+def pullback(
+    net: Net, theta: Parameters, values: Values, dy: Real[Array, "n ..."]
+) -> tuple[Parameters, Array]:
     """Return the gradient of sum(dy * y) by the parameters, summed over rows, and by the input.
 
     Backward propagation, from the last layer to the first.      [AL] 1.2.3, eq. 1.13
-    Shapes: values from ``forward``, dy like the last of them -> like theta, like x.   Exactness: exact.
+    ``values`` are from ``forward``, dy is like the last of them.   Exactness: exact.
     """
     gradients = []
-    for layer, part, x, y in _backward(net, theta, values, dy):
+    for layer, part, x, y in _backward(net, theta, values):
         gradient, dy = layer.pullback(part, x, y, dy)
         if layer.has_parameters:
             gradients.append(gradient)
@@ -75,23 +81,22 @@ def pullback(net: Net, theta: Parameters, values: Sequence[Array], dy: Array) ->
 def pushforward(net: Net, theta: Parameters, values: Sequence[Array], dtheta: Parameters, dx: Array) -> Array:
     """Return the derivative of the output along a direction of parameters and input: forward mode.
 
-    Shapes: values from ``forward``, dtheta like theta, dx like x -> like y.   Exactness: exact.
+    ``values`` are from ``forward``, dtheta and dx like theta and x.   Exactness: exact.
     """
-    _check(theta=theta, values=tuple(values), dtheta=dtheta, dx=dx)
     _check_values(net, values)
-    check_array("dx", dx, *values[0].shape)
     parts = zip(_pairs(net, theta), _pairs(net, dtheta), pairwise(values), strict=True)
     for (layer, part), (_, along), (x, y) in parts:
         dx = layer.pushforward(part, x, y, along, dx)
     return dx
 
 
-def squared_norms(net: Net, theta: Parameters, values: Sequence[Array], dy: Array) -> Parameters:
+@checked
+def squared_norms(net: Net, theta: Parameters, values: Values, dy: Real[Array, "n ..."]) -> Parameters:
     r"""Return :math:`\|\partial L_n / \partial\theta\|^2` of each row's loss, field by field of theta.
 
     No row's gradient is made.      [AL] 7.3.3, proposition 3, and its like for correlation
-    Shapes: values from ``forward``, dy the gradient of L_1 + ... + L_n by the output -> like theta, each
-    field (n,); the sum of all fields is the squared norm of the whole gradient.   Exactness: exact.
+    ``values`` are from ``forward``, dy is the gradient of L_1 + ... + L_n by the output.  Each field is (n,);
+    the sum of all fields is the squared norm of the whole gradient.   Exactness: exact.
     Raises: ValueError where a layer mixes rows, as batch normalisation does in training.
     """
     for k, layer in enumerate(net):
@@ -101,18 +106,19 @@ def squared_norms(net: Net, theta: Parameters, values: Sequence[Array], dy: Arra
                 "norms of per-example gradients are those of the evaluation mode"
             )
     norms = []
-    for layer, part, x, y in _backward(net, theta, values, dy):
+    for layer, part, x, y in _backward(net, theta, values):
         if layer.has_parameters:
             norms.append(layer.squared_norms(part, x, y, dy))
         _, dy = layer.pullback(part, x, y, dy)
     return tuple(reversed(norms))
 
 
-def jacobian(net: Net, theta: Parameters, x: Array) -> Array:
+@checked
+def jacobian(net: Net, theta: Parameters, x: Real[Array, "n ..."]) -> Real[Array, "n inputs outputs"]:
     r"""Return :math:`\partial y_o / \partial x_i` of each row, flattened: forward mode along every input.
 
     That of a correlation is the weights of the dense layer that it is: shared, and mostly zero.   [AL] 1.2.2
-    Shapes: x (n, ...) -> (n, inputs, outputs).   Exactness: exact where no layer mixes rows.
+    Exactness: exact where no layer mixes rows.
     Cost: as many forward passes as there are inputs.
     """
     xp, n, shape = array_namespace(x), x.shape[0], x.shape[1:]
@@ -135,19 +141,22 @@ class Residual(Layer):
     def mixes_rows(self) -> bool:
         return any(layer.mixes_rows() for layer in self.net)
 
-    def values(self, theta: Parameters, x: Array) -> Array:
+    def values(self: Residual, theta: Parameters, x: Same) -> Same:
         change = forward(self.net, theta, x)[-1]
-        check_array("f(x) of a residual layer", change, *x.shape, like=x)
+        if change.shape != x.shape:
+            raise ValueError(f"f(x) must have the shape of x, {tuple(x.shape)}, got {tuple(change.shape)}")
         return x + change
 
-    def pullback(self, theta: Parameters, x: Array, y: Array, dy: Array) -> tuple[Parameters, Array]:
+    def pullback(self: Residual, theta: Parameters, x: Same, y: Same, dy: Same) -> tuple[Parameters, Same]:
         dtheta, dx = pullback(self.net, theta, forward(self.net, theta, x), dy)
         return dtheta, dy + dx
 
-    def pushforward(self, theta: Parameters, x: Array, y: Array, dtheta: Parameters, dx: Array) -> Array:
+    def pushforward(
+        self: Residual, theta: Parameters, x: Same, y: Same, dtheta: Parameters, dx: Same
+    ) -> Same:
         return dx + pushforward(self.net, theta, forward(self.net, theta, x), dtheta, dx)
 
-    def squared_norms(self, theta: Parameters, x: Array, y: Array, dy: Array) -> Parameters:
+    def squared_norms(self: Residual, theta: Parameters, x: Same, y: Same, dy: Same) -> Parameters:
         return squared_norms(self.net, theta, forward(self.net, theta, x), dy)
 
 
@@ -199,24 +208,12 @@ def _pairs(net: Net, theta: Parameters) -> list[tuple[Layer, Any]]:
 
 
 def _backward(
-    net: Net, theta: Parameters, values: Sequence[Array], dy: Array
+    net: Net, theta: Parameters, values: Sequence[Array]
 ) -> Iterator[tuple[Layer, Any, Array, Array]]:
     """Yield (layer, parameters, its input, its output), the last layer first."""
-    _check(theta=theta, values=tuple(values), dy=dy)
     _check_values(net, values)
-    check_array("dy", dy, *values[-1].shape)
     pairs = zip(_pairs(net, theta), pairwise(values), strict=True)
     return ((layer, part, x, y) for (layer, part), (x, y) in reversed(list(pairs)))
-
-
-def _check(**trees: Any) -> None:
-    """Raise unless all arrays are finite, of one backend and one floating dtype."""
-    first = next(leaves(tuple(trees.values())[::-1]))
-    array_namespace(*leaves(tuple(trees.values())))
-    for name, tree in trees.items():
-        for x in leaves(tree):
-            check_floating(name, x, like=first)
-            check_finite(name, x)
 
 
 def _check_values(net: Net, values: Sequence[Array]) -> None:

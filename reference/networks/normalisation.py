@@ -7,36 +7,35 @@ its own; in evaluation they are given.  Units are the last axis; rows, and pixel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ...backends.arrays import Array, array_namespace
-from ..arguments import check_array, check_finite, check_floating, check_not_negative
+from ..contracts import NotNegative, Real, checked
 from .layers import Layer
 
 
 class Scale(NamedTuple):
     """The parameters of batch normalisation in training; its gradient is a Scale too."""
 
-    gain: Array  # (units,)
-    bias: Array  # (units,)
+    gain: Real[Array, "units"]
+    bias: Real[Array, "units"]
 
 
 class Normalisation(NamedTuple):
     """The parameters of batch normalisation in evaluation: a Scale, and moments that training averaged."""
 
-    gain: Array  # (units,)
-    bias: Array  # (units,)
-    mean: Array  # (units,)
-    variance: Array  # (units,)
+    gain: Real[Array, "units"]
+    bias: Real[Array, "units"]
+    mean: Real[Array, "units"]
+    variance: NotNegative[Array, "units"]
 
 
-def moments(x: Array) -> tuple[Array, Array]:
-    """Return the mean and the mean squared deviation of each unit of a batch.
+Batch: TypeAlias = Real[Array, "*pixels units"]
 
-    Shapes: x (n, ..., units) -> (units,) each.   Exactness: exact.
-    """
-    check_floating("x", x)
-    check_finite("x", x)
+
+@checked
+def moments(x: Batch) -> tuple[Real[Array, "units"], NotNegative[Array, "units"]]:
+    """Return the mean and the mean squared deviation of each unit of a batch.   Exactness: exact."""
     mean = _mean(x)
     return mean, _mean((x - mean) ** 2)
 
@@ -54,15 +53,14 @@ class BatchNorm(Layer):
     def mixes_rows(self) -> bool:
         return True
 
-    def values(self, theta: Scale, x: Array) -> Array:
-        _check(theta, x)
+    def values(self, theta: Scale, x: Batch) -> Batch:
         return theta.gain * _normal(x, *moments(x), self.epsilon)[0] + theta.bias
 
-    def pullback(self, theta: Scale, x: Array, y: Array, dy: Array) -> tuple[Scale, Array]:
+    def pullback(self, theta: Scale, x: Batch, y: Batch, dy: Batch) -> tuple[Scale, Batch]:
         z, _ = _normal(x, *moments(x), self.epsilon)
         return Scale(_sum(dy * z), _sum(dy)), self._slope(x, theta.gain * dy)
 
-    def pushforward(self, theta: Scale, x: Array, y: Array, dtheta: Scale, dx: Array) -> Array:
+    def pushforward(self, theta: Scale, x: Batch, y: Batch, dtheta: Scale, dx: Batch) -> Batch:
         z, _ = _normal(x, *moments(x), self.epsilon)
         return theta.gain * self._slope(x, dx) + dtheta.gain * z + dtheta.bias
 
@@ -79,23 +77,21 @@ class BatchNormAt(Layer):
     epsilon: float
     has_parameters = True
 
-    def values(self, theta: Normalisation, x: Array) -> Array:
-        _check(theta, x)
-        check_not_negative("variance", theta.variance)
+    def values(self, theta: Normalisation, x: Batch) -> Batch:
         return theta.gain * _normal(x, *theta[2:], self.epsilon)[0] + theta.bias
 
-    def pullback(self, theta: Normalisation, x: Array, y: Array, dy: Array) -> tuple[Normalisation, Array]:
+    def pullback(self, theta: Normalisation, x: Batch, y: Batch, dy: Batch) -> tuple[Normalisation, Batch]:
         _, s = _normal(x, *theta[2:], self.epsilon)
         return Normalisation(*map(_sum, self._shares(theta, x, dy))), theta.gain * dy / s
 
     def pushforward(
-        self, theta: Normalisation, x: Array, y: Array, dtheta: Normalisation, dx: Array
-    ) -> Array:
+        self, theta: Normalisation, x: Batch, y: Batch, dtheta: Normalisation, dx: Batch
+    ) -> Batch:
         z, s = _normal(x, *theta[2:], self.epsilon)
         dz = (dx - dtheta.mean) / s - z * dtheta.variance / (2 * s**2)
         return theta.gain * dz + dtheta.gain * z + dtheta.bias
 
-    def squared_norms(self, theta: Normalisation, x: Array, y: Array, dy: Array) -> Normalisation:
+    def squared_norms(self, theta: Normalisation, x: Batch, y: Batch, dy: Batch) -> Normalisation:
         return Normalisation(*map(_row_squares, self._shares(theta, x, dy)))
 
     def _shares(self, theta: Normalisation, x: Array, dy: Array) -> tuple[Array, ...]:
@@ -109,14 +105,6 @@ def _normal(x: Array, mean: Array, variance: Array, epsilon: float) -> tuple[Arr
     """Return z and s."""
     s = array_namespace(x).sqrt(variance + epsilon)
     return (x - mean) / s, s
-
-
-def _check(theta: Any, x: Array) -> None:
-    array_namespace(*theta, x)
-    check_array("layer.gain", theta.gain, None)
-    for name, field in zip(theta._fields, theta, strict=True):
-        check_array(f"layer.{name}", field, theta.gain.shape[0], like=theta.gain)
-    check_array("x", x, *(None,) * (x.ndim - 1), theta.gain.shape[0], like=theta.gain)
 
 
 def _sum(x: Array) -> Array:

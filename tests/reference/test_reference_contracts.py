@@ -360,6 +360,17 @@ def test_a_tree_is_taken_apart_as_its_own_fields_declare(tree: Any, words: str) 
         trees(tree)
 
 
+@checked
+def either(parts: Sequence[Pair | Square]) -> None:
+    pass
+
+
+def test_each_in_a_sequence_has_lengths_of_its_own_also_where_there_is_a_choice() -> None:
+    either([Pair(W, B), Square(np.eye(2)), Pair(W[:2], B[:2])])
+    with pytest.raises(ValueError, match=r"parts\[1\].b must have shape \(3\)"):
+        either([Square(np.eye(2)), Pair(W, B[:2])])
+
+
 def test_objects_that_are_called_back_check_what_they_are_given() -> None:
     with pytest.raises(ValueError, match="v must have shape"):
         trees((), net=[Called()])

@@ -468,6 +468,7 @@ NO_ARRAYS = {
     "trees": "add difference scale tree_map leaves rebuild",
     "states": "check_enumerable",
     "networks.nets": "mlp",
+    "contracts": "checked conform contract unchecked_values",
 }
 """Functions of graphs, trees and numbers: the same whatever the backend."""
 
@@ -563,7 +564,9 @@ def test_no_public_function_is_missed() -> None:
     functions = list(public_functions())
     used = names_used_with_the_fixture()
     while True:  # and what those call
-        more = {name for _, f in functions if f.__name__ in used for name in f.__code__.co_names} - used
+        more = {
+            name for _, f in functions if f.__name__ in used for name in inspect.unwrap(f).__code__.co_names
+        } - used
         if not more:
             break
         used |= more

@@ -102,7 +102,7 @@ def test_a_sweep_leaves_the_law_of_the_path_invariant(xp: Any) -> None:
         ({"logits": np.zeros((5, 3))}, r"logits must have shape \(5, 2\)"),
         ({"logits": np.full((5, 2), np.inf)}, "logits must hold finite numbers"),
         ({"x": X + 1}, "x must hold zeros and ones"),
-        ({"top": RBM(np.zeros((3, 4)), np.zeros(3), np.zeros(4))}, "top must have 2 visible units"),
+        ({"top": RBM(np.zeros((3, 4)), np.zeros(3), np.zeros(4))}, "top.b must have shape"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:

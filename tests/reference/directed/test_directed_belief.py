@@ -223,7 +223,7 @@ def test_impossible_values(arr):
         ([(Sigmoid, *S32), (Sigmoid, *S32)], r"net\[0\] has 4 states above it, net\[1\] has 8 below"),
         ([(Sigmoid, *S32)], "must end in a layer with one state above"),
         ([], "at least one layer"),
-        ([(Sigmoid, S32[0], S23[1])], r"net\[0\].W must have shape \(2, H\)"),
+        ([(Sigmoid, S32[0], S23[1])], r"net\[0\].b must have shape \(3\)"),
         ([(Table, np.full((2, 1), -np.inf))], r"net\[0\].logits must have a finite largest"),
         ([(Table, np.full((2, 1), np.nan))], r"net\[0\].logits must have a finite largest"),
         ([(Sigmoid, np.full((3, 0), 0.0), np.array([0, np.inf, 0]))], r"net\[0\].b must hold finite"),

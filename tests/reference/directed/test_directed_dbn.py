@@ -11,10 +11,10 @@ from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.directed import belief
 from exactgen.reference.directed.dbn import (
     DBN,
-    check_dbn,
     generate,
     generated_law,
     log_joint,
+    log_marginal,
     net,
     pass_up,
     reconstruct,
@@ -195,11 +195,11 @@ def test_float32_stays_float32(xp):
 def test_bad_input_is_named():
     theta = model(np.asarray, *numbers((4, 3, 2)))
     with pytest.raises(ValueError, match="layers must chain"):
-        check_dbn(theta._replace(top=RBM(*numbers((4, 2))[2])))
+        log_marginal(theta._replace(top=RBM(*numbers((4, 2))[2])), states(4))
     with pytest.raises(ValueError, match="layers must chain"):
-        check_dbn(theta._replace(recognition=theta.generative))
+        log_marginal(theta._replace(recognition=theta.generative), states(4))
     with pytest.raises(ValueError, match="1 generative and 0 recognition"):
-        check_dbn(theta._replace(recognition=()))
+        log_marginal(theta._replace(recognition=()), states(4))
     with pytest.raises(ValueError, match="at least one RBM"):
         stack([])
     with pytest.raises(ValueError, match="'sample', 'mean', got 'draw'"):
@@ -209,4 +209,4 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="steps must be an integer of at least 1"):
         generate(theta, states(3), steps=0, rng=0)
     with pytest.raises(ValueError, match="3 layers of units, got 2"):
-        log_joint(theta, states(4), states(3))
+        log_joint(theta, states(3)[:, :2], states(3))

@@ -131,7 +131,7 @@ def test_bad_input_is_named():
     theta, *_ = model(np.asarray, (4, 2, 3))
     with pytest.raises(ValueError, match="q must sum to one"):
         elbo(np.full((3, 4), 0.5), np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="beside q must have shape"):
+    with pytest.raises(ValueError, match="log_joint must have shape"):
         elbo(np.full((3, 4), 0.25), np.zeros((3, 2)))
     with pytest.raises(ValueError, match="must hold zeros and ones"):
         bound_log_likelihood(theta, np.full((2, 4), 0.5))

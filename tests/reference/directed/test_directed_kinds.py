@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from exactgen.backends.arrays import array_namespace, to_numpy
+from exactgen.backends.arrays import Array, array_namespace, to_numpy
 from exactgen.backends.enumerating import expect
 from exactgen.reference.boltzmann.rbm import RBM
+from exactgen.reference.contracts import Indices, Real
 from exactgen.reference.directed import belief
 from exactgen.reference.directed.kinds import KINDS, Kind, kind_of
 from exactgen.reference.directed.layers import Sigmoid, Table, law_below, log_conditional_table
@@ -27,12 +28,11 @@ RNG = np.random.default_rng(2)
 class Channel(NamedTuple):
     """Symbol h comes through with probability sigma(a_h), and else is any of the others: categorical."""
 
-    a: Any  # (S,)
+    a: Real[Array, "S"]
 
 
 class ChannelKind(Kind[Channel]):
-    def check(self, layer, *, name):
-        assert layer.a.ndim == 1, name
+    variable = Indices[Array, "n", "S"]
 
     def states(self, layer):
         return layer.a.shape[0], layer.a.shape[0]
@@ -51,13 +51,10 @@ class ChannelKind(Kind[Channel]):
 class Deterministic(NamedTuple):
     """x is what the map says of h: column h of the map holds a single 1."""
 
-    map: Any  # (X, S)
+    map: Real[Array, "X S"]
 
 
 class DeterministicKind(Kind[Deterministic]):
-    def check(self, layer, *, name):
-        assert layer.map.ndim == 2, name
-
     def states(self, layer):
         return layer.map.shape
 
@@ -72,19 +69,14 @@ class DeterministicKind(Kind[Deterministic]):
 class Gaussian(NamedTuple):
     """Real numbers of variance 1 about the mean of h: a density, for the bottom of a net."""
 
-    mean: Any  # (D, S)
+    mean: Real[Array, "D S"]
 
 
 class GaussianKind(Kind[Gaussian]):
-    def check(self, layer, *, name):
-        assert layer.mean.ndim == 2, name
+    variable = Real[Array, "n D"]
 
     def states(self, layer):
         return 0, layer.mean.shape[1]
-
-    def check_values(self, layer, x, *, name):
-        if x.ndim != 2 or x.shape[1] != layer.mean.shape[0]:
-            raise ValueError(f"{name} must have shape (n, {layer.mean.shape[0]}), got {tuple(x.shape)}")
 
     def log_rows(self, layer, x):
         xp = array_namespace(x)

@@ -238,12 +238,12 @@ def test_bad_inference_is_named(arr):
         aggregate(arr([[0.5, 0.6]]))
     with pytest.raises(ValueError, match=r"logits must have shape"):
         criterion_grad(layer, arr([0, 1], dtype="int64"), arr(np.zeros(3)), form="table")
-    with pytest.raises(ValueError, match=r"log_p must have shape \(n >= 1, 2, n >= 1\)"):
+    with pytest.raises(ValueError, match=r"log_p must have shape \(2, 2, K >= 1\)"):
         sampled_bound(arr(np.zeros((2, 3, 1))))
     with pytest.raises(ValueError, match=r"log_q must have shape \(2, 1\)"):
         sampled_bound_printed(arr(np.zeros((2, 2, 1))), arr(np.zeros((2, 2))))
     sigmoid = Sigmoid(arr(W), arr(B))
-    with pytest.raises(ValueError, match=r"h must have shape \(5, n >= 1, 3\), got \(5, 3\)"):
+    with pytest.raises(ValueError, match=r"h must have shape \(5, K >= 1, 3\), got \(5, 3\)"):
         drawn_bound(sigmoid, arr(X), arr(np.zeros((5, 3))))
     with pytest.raises(ValueError, match="h must hold zeros and ones only"):
         drawn_bound(sigmoid, arr(X), arr(np.full((5, 2, 3), 0.5)))

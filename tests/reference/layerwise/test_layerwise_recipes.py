@@ -417,7 +417,7 @@ def test_bad_input_is_named(xp: Any) -> None:
         train_encoders(first, data, up="draw", train=keep, rng=1)
     with pytest.raises(ValueError, match="starts must hold at least one encoder"):
         train_encoders((), data, up="mean", train=keep, rng=1)
-    with pytest.raises(ValueError, match=r"data must have shape \(n >= 1, n >= 1\), got \(6,\)"):
+    with pytest.raises(ValueError, match=r"data must have shape \(n >= 1, V >= 1\), got \(6,\)"):
         train_encoders(first, data[0, :], up="mean", train=keep, rng=1)
     with pytest.raises(TypeError, match="rows must be an array, got list"):
         train_encoder(first, [[0.0, 1.0]], hidden="mean", visit="mean", **options)

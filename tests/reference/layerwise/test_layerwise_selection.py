@@ -239,7 +239,7 @@ def test_bad_fronts_are_named() -> None:
         pareto_front(np.array([1.0]), np.array([float("nan")]), dominance="printed")
     with pytest.raises(ValueError, match="dominance"):
         pareto_front(np.array([1.0]), np.array([1.0]), dominance="strict")
-    with pytest.raises(ValueError, match="parameters must have shape"):
+    with pytest.raises(ValueError, match="values must have shape"):
         pareto_front(np.array([1.0, 2.0]), np.array([1.0]), dominance="standard")
 
 

@@ -403,16 +403,16 @@ def test_fine_tuning_all_layers_beats_layer_after_layer() -> None:
 
 def test_bad_input_is_named() -> None:
     for other, name in ((tied(), "RBM"), (mixed_stack(), "tuple")):
-        with pytest.raises(ValueError, match=f"an AutoEncoder is wanted, got {name}"):
+        with pytest.raises(TypeError, match=f"theta must be of type AutoEncoder, got {name}"):
             passes.criterion(other, np.array(X))
     rng, x = np.random.default_rng(0), np.array(X)
     with pytest.raises(ValueError, match="needs an inference and a generative layer"):
         passes.log_mean_pass(AutoEncoder((), (layer(rng, 3, 5),)), x)
     with pytest.raises(ValueError, match="layer 0 takes 4 units, the one before gives 5"):
         passes.log_sum_pass(AutoEncoder((layer(rng, 4, 3),), (layer(rng, 3, 5),)), x)
-    with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got Dense at 1"):
+    with pytest.raises(TypeError, match=r"stack\[1\] must be AutoEncoder or RBM, got Dense"):
         stacks.join((aeri(), layer(rng, 3, 5)))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="stack must hold AutoEncoders and RBMs, got ndarray at 0"):
+    with pytest.raises(TypeError, match=r"stack\[0\] must be AutoEncoder or RBM, got ndarray"):
         passes.reconstruction_step("mean")(layer(rng, 5, 3), x, (), None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="grad must have the layers of the joined stack, 4 up and 3 down"):
         stacks.parts_grad(mixed_stack(), aeri())

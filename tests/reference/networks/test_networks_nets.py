@@ -164,8 +164,11 @@ IMAGE, KERNEL = np.ones((1, 3, 2, 1)), Kernel(np.ones((2, 2, 1, 1)), np.zeros(1)
     ("call", "words"),
     [
         (lambda: forward(RELU, (ONE,), np.ones((3, 1))), "x must have shape"),
-        (lambda: forward(RELU, (ONE._replace(b=np.zeros(2)),), X), "layer.b must"),
-        (lambda: mlp("step"), "activation must be one of"),
+        (
+            lambda: forward(RELU, (ONE._replace(b=np.zeros(2)),), X),
+            r"theta\[0\].b must have shape \(1\), got \(2,\)",
+        ),
+        (lambda: mlp("step"), r"activations\[0\] must be one of"),
         (lambda: forward(RELU, (ONE, ONE), X), "theta must hold the parameters of the net's 1 layers"),
         (lambda: forward((), (), X), "theta must hold the parameters of the net's 0 layers"),
         (lambda: forward(mlp("relu", "relu"), (ONE, ONE), X), "x must have shape"),
@@ -177,7 +180,7 @@ IMAGE, KERNEL = np.ones((1, 3, 2, 1)), Kernel(np.ones((2, 2, 1, 1)), np.zeros(1)
             "a window of .* must fit",
         ),
         (lambda: forward((Reshape((4,)),), (), X), "rows of 4 numbers"),
-        (lambda: forward((Residual((FullyConnected(),)),), ((ONE,),), X), r"f\(x\) of a residual layer must"),
+        (lambda: forward((Residual((FullyConnected(),)),), ((ONE,),), X), r"f\(x\) must have the shape of x"),
         (lambda: errors.softmax_cross_entropy(np.zeros((1, 2)), np.ones((1, 2))), "target must sum to one"),
         (lambda: errors.squared_error(np.zeros((1, 2)), np.ones((2, 2))), "target must have shape"),
         (lambda: relu_interpolant(np.zeros(2), np.ones(2)), "strictly ascending"),
