@@ -152,7 +152,10 @@ mistake(
         dbn_bound.bound_log_likelihood: _reconstructed_from_means,
     },
 )
-mistake(SUM_OUTSIDE, summed(lambda log_p, log_Q: log_p @ np.exp(log_Q)))
+mistake(
+    SUM_OUTSIDE,
+    summed(lambda log_p, log_Q: np.maximum(log_p, -1e300) @ np.exp(log_Q)),
+)
 mistake(BEST_STATE, summed(lambda log_p, log_Q: np.max(log_p + log_Q, axis=1)))
 mistake(NO_LOGARITHM, summed(lambda log_p, log_Q: np.exp(logsumexp(log_p + log_Q, axis=1))))
 
