@@ -26,10 +26,11 @@ from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks.layers import Dense
 from ...reference.trees import leaves, rebuild
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, tolerance
+from ..oracle.layerwise import Numbers, dual_bound, log_lik, numbers
 from ..strategies import arrays, binary_rows, hundredths, laws, rbms, weights
 from . import brute
-from .ao_marginal import GAP, Numbers, dual_bound, explained, log_lik, numbers
 from .brute import like, row, states
+from .layerwise_marginal import GAP, explained
 
 
 class Encoder(NamedTuple):

@@ -18,27 +18,15 @@ from ...backends.arrays import Array
 from ...reference.layerwise import incorporation, marginal
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
 from ..oracle.derivative import derivative
+from ..oracle.layerwise import Numbers, divergence, dual_bound, gradient, log_lik, numbers, posterior_table
 from ..strategies import Candidate, candidates, laws
-from .ao_marginal import Numbers, best, divergence, dual_bound, explained, log_lik, numbers
 from .brute import like
-
-
-def posterior_table(A: Numbers, Q: Numbers) -> Numbers:
-    """Return P(h | x) of all x, (X, S), row by row; a row of zeros where x is impossible."""
-    joint = A * Q
-    total = joint.sum(axis=1, keepdims=True)
-    return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
+from .layerwise_marginal import best, explained
 
 
 def step(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
     """Return the mean posterior over the data."""
     return data @ posterior_table(A, Q)
-
-
-def gradient(A: Numbers, data: Numbers, Q: Numbers) -> Numbers:
-    """Return E_D P(x|h) / P_Q(x) of each h."""
-    some = data > 0
-    return (data[some] / (A[some] @ Q)) @ A[some]
 
 
 STEPS = ("data-alike (of the mean posterior)", "old-law-dropped", "overrelaxed")

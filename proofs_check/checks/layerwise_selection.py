@@ -23,6 +23,7 @@ from ...reference.layerwise import criteria, incorporation, marginal, selection
 from ...reference.layerwise.selection import Lower
 from ...reference.numerics import sigmoid
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
+from ..oracle.layerwise import Numbers, dual_bound, log_lik, numbers
 from ..strategies import (
     Bottom,
     Candidate,
@@ -35,8 +36,8 @@ from ..strategies import (
     weights,
 )
 from .ao_autoencoders import bits
-from .ao_marginal import Numbers, best, dual_bound, explained, log_lik, numbers
 from .brute import like, states
+from .layerwise_marginal import best, explained
 
 SOLVERS = ("em-stopped-early", "data-alike (of the best marginal)", "best-state-for-law")
 

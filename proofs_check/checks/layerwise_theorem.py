@@ -2,7 +2,7 @@
 
 Families are finite, every bottom layer with every law of the top, so the global optimum is found by trying
 all pairs.  [AO] assumes it to be unique; without that the statements are about its value, and about one of
-the optima.  All optimal values are proved by dual bounds (``ao_marginal``).
+the optima.  All optimal values are proved by dual bounds (``oracle.layerwise``).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ..check import (
     to_tolerance,
     tolerance,
 )
+from ..oracle.layerwise import Numbers, divergence, dual_bound, log_lik, numbers, posterior_table
 from ..strategies import Candidate, Family, candidates, families
 from ..strategies import laws as law_tables
-from .ao_marginal import GAP, Numbers, best, divergence, dual_bound, explained, log_lik, numbers
 from .brute import like
-from .layerwise_incorporation import posterior_table
+from .layerwise_marginal import GAP, best, explained
 
 TO_THE_CERTIFICATE = to_tolerance("1e-9 nats, the certificate of the best marginals")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...backends.arrays import array_namespace
+from ...reference.directed import belief
+from ...reference.directed.mixtures import data_law, log_mixture
 from ...reference.layerwise import criteria, incorporation, marginal
 from . import mistake
+from .patterns import negated, scaled
 
 mistake(
     "em-stopped-early: The solver stops after two steps of EM.",
@@ -34,6 +37,11 @@ def _best_vertex(right: Any, p: Any, *, weights: Any, tolerance: float) -> Any:
     return incorporation.certify(p, mixed[k, :], weights=weights)
 
 
+def _mean_before_logarithm(right: Any, p: Any, Q: Any, *, weights: Any) -> Any:
+    xp = array_namespace(Q)
+    return xp.log(weights @ xp.exp(log_mixture(p, Q)))
+
+
 mistake(
     "data-alike (of the best marginal): All data that occur count alike where Q is solved for.",
     {marginal.best_marginal: _of_equal_data},
@@ -49,6 +57,63 @@ mistake(
 mistake(
     "rows-of-q-alike: The rows of q are averaged, whatever the shares of their data.",
     {criteria.aggregate: lambda right, q, *, weights: right(q)},
+)
+mistake(
+    "negative-log-likelihood: The sign of the log-likelihood is that of a cost.",
+    {incorporation.log_likelihood: negated()},
+)
+mistake(
+    "mean-before-logarithm: The logarithm is taken of the mean over the data, not the mean of logarithms.",
+    {incorporation.log_likelihood: _mean_before_logarithm},
+)
+mistake("top-counted-twice: log P(x) is counted twice.", {belief.log_likelihood: scaled(2.0)})
+
+# --- the bound within a family of tops
+
+mistake(
+    "bound-of-all-laws: The in-model bound is taken over all laws on h.",
+    {
+        marginal.in_model_bound: lambda right, p, tops, *, weights: (
+            marginal.best_marginal(p, weights=weights, tolerance=1e-12).log_likelihood,
+            0,
+        )
+    },
+)
+mistake(
+    "first-top: The in-model bound is that of the first top, not of the best.",
+    {marginal.in_model_bound: lambda right, p, tops, *, weights: right(p, tops[:1, :], weights=weights)},
+)
+
+# --- q_D, and the gradient of the criterion
+
+mistake(
+    "data-summed-in-q: q_D is the sum over the data, not the mean.",
+    {criteria.aggregate: scaled(lambda q, **given: q.shape[0])},
+)
+mistake(
+    "logits-averaged: q_D is taken of the mean logits, not as the mean of the laws.",
+    {
+        criteria.aggregate_logits: lambda right, logits, *, form, weights=None: right(
+            (data_law(logits.shape[0], weights, like=logits) @ logits)[None, :], form=form
+        )
+    },
+)
+mistake(
+    "data-alike (of the criterion's gradient): All data count alike in the gradient of the criterion.",
+    {
+        criteria.criterion_grad: lambda right, layer, x, logits, *, form, weights: right(
+            layer, x, logits, form=form
+        )
+    },
+)
+mistake(
+    "q-held-in-its-law: q is held constant inside q_D.",
+    {
+        criteria.criterion_grad: lambda right, layer, x, logits, **given: (
+            right(layer, x, logits, **given)[0],
+            0 * logits,
+        )
+    },
 )
 
 # --- data incorporation, its fixed points, and the certificate

@@ -48,7 +48,7 @@ def test_one_statement_loads_the_modules_that_name_it_and_nothing_heavy() -> Non
         check.run.__module__.rpartition(".")[2] for n, check in CHECKS.items() if "BA.eq7" in check.statements
     }
     assert naming <= set(told)
-    assert "ao_theorem" not in told
+    assert "layerwise_theorem" not in told
     assert not {"matplotlib", "scipy.stats", "scipy.signal", "scipy.optimize", "torch"}.intersection(told)
 
 
