@@ -1,9 +1,11 @@
 r"""Nets: :math:`f_L(\dots f_1(x))` of layers, differentiated by the chain rule.      [SH] 2.2, [AL] fig. 1.1
 
-net = (Correlation(stride=2), LeakyRectifier(0.2), Reshape((-1,)), FullyConnected(), Softmax())
-theta = (Kernel(K, b), Dense(W, c))                         of the layers that have parameters, in order
-values = forward(net, theta, x)                             x, the hidden values and the output
-gradient, dx = pullback(net, theta, values, dy)             backpropagation
+    net = (Correlation(stride=2), LeakyRectifier(0.2), Reshape((-1,)), FullyConnected(), Softmax())
+    theta = (Kernel(K, b), Dense(W, c))                     of the layers that have parameters, in order
+    values = forward(net, theta, x)                         x, the hidden values and the output
+    gradient, dx = pullback(net, theta, values, dy)         backpropagation
+
+``TABLE`` holds an instance or more of every kind of layer.
 """
 
 from __future__ import annotations
@@ -78,7 +80,10 @@ def pullback(
     return tuple(reversed(gradients)), dy
 
 
-def pushforward(net: Net, theta: Parameters, values: Sequence[Array], dtheta: Parameters, dx: Array) -> Array:
+@checked
+def pushforward(
+    net: Net, theta: Parameters, values: Values, dtheta: Parameters, dx: Real[Array, "n ..."]
+) -> Real[Array, "n ..."]:
     """Return the derivative of the output along a direction of parameters and input: forward mode.
 
     ``values`` are from ``forward``, dtheta and dx like theta and x.   Exactness: exact.

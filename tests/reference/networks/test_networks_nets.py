@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from exactgen.backends.arrays import to_numpy
+from exactgen.reference.contracts import unchecked_values
 from exactgen.reference.networks import errors, layers
 from exactgen.reference.networks.images import Correlation, Kernel, MaxPool
 from exactgen.reference.networks.interpolant import relu_interpolant
@@ -76,6 +77,28 @@ def test_a_net_of_many_kinds_against_pytorch(xp):
     both = zip(leaves((gradient, dx)), leaves((along, to)), strict=True)
     transposed = sum(np.sum(to_numpy(g) * d) for g, d in both)
     assert np.sum(dy * to_numpy(moved)) == pytest.approx(transposed, rel=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # PyTorch's own, in its jvp
+def test_torch_func_runs_through():
+    """Values unchecked, a net is traced: PyTorch's own pushforward and pullback of it are ours."""
+    torch = pytest.importorskip("torch")
+    theta, x = tree_map(torch.asarray, THETA), torch.asarray(IMAGES)
+    dtheta, dx = tree_map(torch.ones_like, theta), torch.ones_like(x)
+    values = forward(NET, theta, x)
+    with unchecked_values():
+        y, theirs = torch.func.jvp(lambda *at: forward(NET, *at)[-1], (theta, x), (dtheta, dx))
+        _, back = torch.func.vjp(lambda *at: forward(NET, *at)[-1], theta, x)
+        gradients = back(y)
+    torch.testing.assert_close(pushforward(NET, theta, values, dtheta, dx), theirs)
+    for ours, other in zip(leaves(pullback(NET, theta, values, y)), leaves(gradients), strict=True):
+        torch.testing.assert_close(ours, other)
+
+
+def test_every_activation_has_a_name():
+    assert [type(layer) for layer in mlp(*layers.ACTIVATIONS)[1::2]] == [
+        type(layer) for layer in layers.ACTIVATIONS.values()
+    ]
 
 
 def test_norms_of_a_net_are_those_of_each_row_alone(xp):
