@@ -179,6 +179,15 @@ mistake(
     {laws.bhattacharyya_distance: instead(_hellinger)},
 )
 
+mistake(
+    "cross-entropy-reversed: H(q, p) stands for H(p, q).",
+    {laws.cross_entropy: lambda right, p, q: right(q, p)},
+)
+mistake(
+    "kl-for-cross-entropy: The entropy of p is subtracted.",
+    {laws.cross_entropy: instead(lambda p, q: laws.kl(p, q))},
+)
+
 # --- Bayes' theorem
 
 
