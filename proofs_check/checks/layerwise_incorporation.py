@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from ...backends.arrays import Array
 from ...reference.layerwise import incorporation, marginal
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, to_tolerance
+from ..oracle.boltzmann import like
 from ..oracle.derivative import derivative
 from ..oracle.layerwise import Numbers, divergence, dual_bound, gradient, log_lik, numbers, posterior_table
 from ..strategies import Candidate, candidates, laws
-from .brute import like
 from .layerwise_marginal import best, explained
 
 

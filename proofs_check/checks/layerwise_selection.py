@@ -23,6 +23,7 @@ from ...reference.layerwise import criteria, incorporation, marginal, selection
 from ...reference.layerwise.selection import Lower
 from ...reference.numerics import sigmoid
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
+from ..oracle.boltzmann import like, states
 from ..oracle.layerwise import Numbers, dual_bound, log_lik, numbers
 from ..strategies import (
     Bottom,
@@ -36,7 +37,6 @@ from ..strategies import (
     weights,
 )
 from .ao_autoencoders import bits
-from .brute import like, states
 from .layerwise_marginal import best, explained
 
 SOLVERS = ("em-stopped-early", "data-alike (of the best marginal)", "best-state-for-law")
@@ -129,34 +129,49 @@ def front_of_the_footnote_is_the_weak_one(impl: Implementation, case: Array) -> 
         ensure(is_strong == (is_weak and not tied), "the fronts differ at ties alone")
 
 
+def log_bits(logits: Numbers, x: Numbers) -> Numbers:
+    """Return sum_j log s((2 x_j - 1) a_j) over the last axis."""
+    return -np.logaddexp(0, (1 - 2 * x) * logits).sum(axis=-1)
+
+
 @check(
     "AO.fn8",
     of=belief,
-    cases=st.tuples(binary_rows(12, max_rows=4), st.sampled_from((40.0, 80.0, 300.0))),
+    cases=st.tuples(
+        arrays((12,), st.sampled_from((0.0, 1.0))),
+        arrays((12, 2), hundredths(-1, 1)),
+        arrays((2,), hundredths(-3, 3)),
+        st.integers(1, 20),
+        st.sampled_from((40.0, 80.0, 300.0)),
+    ),
     evidence=EXACTLY,
     rejects=("underflow", "rounded-up"),
 )
-def one_impossible_row_ruins_the_average(impl: Implementation, case: Any) -> None:
-    """A model that is certain of 12 bits at a: a row with all bits wrong has -12 a nats, by the log domain.
+def one_impossible_row_ruins_the_average(impl: Implementation, case: Any, plain: Any) -> None:
+    """A model that expects 12 bits by a nats each, give or take its hidden units: all bits wrong cost 12 a.
 
-    Good everywhere else, its average is below the uniform code's -12 log 2; with a = 80 the probability
-    e^-960 is zero in floating point, and a plain logarithm of it minus infinity.
+    On up to twenty rows as it expects them it is better than the uniform code's -12 log 2, with one wrong row
+    more it is worse, the lower the larger a.  From a = 80 on that row's probability is zero in floating
+    point, and a plain logarithm of it minus infinity.
     """
-    x, a = case
-    V = x.shape[1]
-    xp = array_namespace(x)
-    b = a * (2 * x[0, :] - 1)
-    net = (Sigmoid(xp.zeros((V, 1), dtype=x.dtype), b), Sigmoid(xp.zeros((1, 0), dtype=x.dtype), b[:1]))
-    bad = xp.concat([x, 1 - x[:1, :]], axis=0)
-    found = numbers(impl.log_likelihood(net, bad))
-    wrong = (numbers(bad) != numbers(x)[0]).sum(axis=1)
-    expected = -wrong * (a + math.log1p(math.exp(-a))) - (V - wrong) * math.log1p(math.exp(-a))
+    (x, W, c, copies, a), xp = plain, array_namespace(case[0])
+    b, V = a * (2 * x - 1), x.size
+    rows = np.vstack([np.tile(x, (copies, 1)), 1 - x])
+    net = (
+        Sigmoid(case[1], like(b, case[1])),
+        Sigmoid(xp.zeros((2, 0), dtype=case[1].dtype), case[2]),
+    )
+    found = numbers(impl.log_likelihood(net, like(rows, case[0])))
+    h = states(2)
+    joint = log_bits(h @ W.T + b, rows[:, None, :]) + log_bits(c, h)
+    expected = np.logaddexp.reduce(joint, axis=1)
     agree(found, expected, "log P(x)", rtol=1e-10, atol=1e-8)
-    at_most(found.mean(), -V * math.log(2), "average, against the uniform code")
-    ensure(np.isfinite(found).all(), "log-likelihoods are finite")
+    at_most(-V * math.log(2), found[:-1].mean(), "the uniform code, against the average of what is expected")
+    at_most(found.mean(), -V * (a - 2) / (copies + 1), "average with one row more")
+    at_most(found.mean(), -V * math.log(2), "average with one row more, against the uniform code")
     with np.errstate(divide="ignore"):
-        naive = np.log(np.exp(expected))
-    ensure((naive[-1] == -math.inf) == (a > 62.1), "where the plain logarithm is minus infinity")
+        plain_logarithm = np.log(np.exp(expected[-1]))
+    ensure((plain_logarithm == -math.inf) == (a >= 80), "where the plain logarithm is minus infinity")
 
 
 # --- layer-wise selection (1.2, 3.3.2) --------------------------------------------------------------------

@@ -32,10 +32,10 @@ from ..check import (
     to_tolerance,
     tolerance,
 )
+from ..oracle.boltzmann import like
 from ..oracle.layerwise import Numbers, divergence, dual_bound, log_lik, numbers, posterior_table
 from ..strategies import Candidate, Family, candidates, families
 from ..strategies import laws as law_tables
-from .brute import like
 from .layerwise_marginal import GAP, best, explained
 
 TO_THE_CERTIFICATE = to_tolerance("1e-9 nats, the certificate of the best marginals")

@@ -23,11 +23,11 @@ from ...reference.networks.layers import Dense
 from ...reference.optimizers import sgd
 from ...reference.trees import add, difference, scale, tree_map
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance
+from ..oracle.boltzmann import states
 from ..oracle.derivative import derivative
 from ..oracle.layerwise import Numbers, dual_bound, numbers
 from ..strategies import arrays, binary_rows, hundredths, laws, weights
 from .ao_autoencoders import bits, mean_pass, through
-from .brute import states
 from .layerwise_marginal import GAP
 
 RATE, STEPS = 0.5, 3
