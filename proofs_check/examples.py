@@ -129,6 +129,8 @@ def example(
         if name in given:
             arguments[name] = given[name]
             continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
         value = maker.value(declared.arguments[name])
         if value is not NOTHING:
             arguments[name] = value
@@ -139,10 +141,13 @@ def example(
 
 def called(function: Callable[..., Any], arguments: Arguments) -> Any:
     """Return the function's value; an argument declared as ``*things`` is spread out."""
-    rest = [n for n, p in contract(function).parameters.items() if p.kind is p.VAR_POSITIONAL]
-    if not rest:
+    names = list(inspect.signature(function).parameters.values())
+    rest = next((i for i, p in enumerate(names) if p.kind is p.VAR_POSITIONAL), None)
+    if rest is None:
         return function(**arguments)
-    return function(*arguments[rest[0]], **{n: v for n, v in arguments.items() if n != rest[0]})
+    before = [p.name for p in names[:rest]]
+    named = {name: x for name, x in arguments.items() if name not in (*before, names[rest].name)}
+    return function(*(arguments[name] for name in before), *arguments[names[rest].name], **named)
 
 
 def spoilt(function: Callable[..., Any], arguments: Arguments) -> Iterator[tuple[str, str, Arguments]]:
