@@ -21,7 +21,8 @@ import _timing as timing  # first: pins the threads
 import numpy as np
 from exactgen.backends.streams import native
 from exactgen.reference.boltzmann.contrastive import DOCUMENT, HIDDEN_CHAIN, Variant, cd_step, pcd_step
-from exactgen.reference.boltzmann.rbm import RBM, check_rbm, check_visible
+from exactgen.reference.boltzmann.rbm import RBM, free_energy
+from exactgen.reference.contracts import contract
 from exactgen.reference.numerics import sigmoid
 from exactgen.reference.optimizers import sgd
 from exactgen.reference.training.fit import begin, fit
@@ -189,7 +190,7 @@ def parts_of_a_step(dtype: str) -> list[timing.Contestant]:
         ),
         "three sigmoids": (lambda: (sigmoid(x_h), sigmoid(x_v), sigmoid(x_h)), 0),
         "Bernoulli draws": (lambda: (stream.bernoulli(h), stream.bernoulli(p_v)), 0),
-        "checks of input": (lambda: (check_rbm(theta), check_visible(theta, v)), 0),
+        "checks of input": (lambda: contract(free_energy).check((theta, v), {}), 0),
         "update": (lambda: optimizer.ascend(state, theta, direction), 0),
         "joining the phases": (
             lambda: (np.concatenate([v, v]), weights[:, None] * np.concatenate([h, h])),

@@ -124,7 +124,8 @@ def example(
     declared, given = contract(function), given or {}
     maker, arguments = Maker(np.random.default_rng(seed), known or {}), Arguments()
     for name, value in given.items():
-        maker.take(declared.arguments[name], value)
+        if name in declared.arguments:
+            maker.take(declared.arguments[name], value)
     for name, parameter in declared.parameters.items():
         if name in given:
             arguments[name] = given[name]
@@ -136,7 +137,7 @@ def example(
             arguments[name] = value
         elif parameter.default is inspect.Parameter.empty:
             raise ValueError(f"{function.__module__}.{function.__name__} says too little of {name}")
-    return arguments
+    return {**given, **arguments}
 
 
 def called(function: Callable[..., Any], arguments: Arguments) -> Any:
@@ -156,6 +157,7 @@ def spoilt(function: Callable[..., Any], arguments: Arguments) -> Iterator[tuple
     floating = sum(
         isinstance(part, Arrays) and part.kind.dtype == "real floating" and _at(arguments, part) is not None
         for name, value in arguments.items()
+        if name in declared.arguments
         for part in _reached(declared.arguments[name], value)
     )
     for name, said in declared.arguments.items():

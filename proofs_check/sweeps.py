@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..backends.files import write_whole
-from ..reference.arguments import check_count
+from ..reference.contracts import Count, conform
 from .workers import Workers, as_they_end
 
 Setting: TypeAlias = Mapping[str, Any]
@@ -64,7 +64,7 @@ def sweep(
     where a job fails or the workers die.  All results that had come back are then in ``folder``, also where
     the sweep was interrupted; jobs in the midst of it are dropped.
     """
-    check_count("jobs", jobs)
+    conform(("jobs", Count[int, 1], jobs))
     store = _Store(folder, task, settings, seed)
     results = store.load()
     report = progress or (lambda done, total: None)

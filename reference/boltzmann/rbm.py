@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ...backends.arrays import Array, array_namespace
 from ...backends.streams import Rng, Stream, as_stream
-from ..arguments import check_binary
 from ..contracts import Bits, Law, Prob, Real, checked
 from ..numerics import sigmoid, softplus
 
@@ -21,18 +20,6 @@ class RBM(NamedTuple):
     W: Real[Array, "V H"]  # couplings
     b: Real[Array, "V"]  # visible biases
     c: Real[Array, "H"]  # hidden biases
-
-
-@checked
-def check_rbm(theta: RBM) -> None:
-    """Raise ValueError unless shapes chain, dtypes agree and every parameter is finite."""
-
-
-@checked
-def check_visible(theta: RBM, v: Real[Array, "n V"], *, name: str = "v", binary: bool = True) -> None:
-    """Raise ValueError unless ``v`` (n, V) suits ``theta``; ``binary=False`` admits means."""
-    if binary:
-        check_binary(name, v)
 
 
 @checked

@@ -75,7 +75,7 @@ def stack(machines: Sequence[RBM]) -> DBN:
 
 
 @checked
-def upside_down(machine: RBM) -> RBM:
+def upside_down(machine: RBM) -> Own[RBM, "turned_"]:
     r"""Return the machine with its layers exchanged: a next layer whose law of v is this one's law of h.
 
     Put on top of ``machine`` it changes no likelihood, and the bound of ``machine``'s own p(h | v) is tight,

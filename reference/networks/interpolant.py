@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...backends.arrays import Array, array_namespace
-from ..contracts import Real, checked
+from ..contracts import Own, Real, checked
 from .layers import Dense
 
 
 @checked
-def relu_interpolant(knots: Real[Array, "m"], values: Real[Array, "m"]) -> tuple[Dense, Dense]:
+def relu_interpolant(knots: Real[Array, "m"], values: Real[Array, "m"]) -> tuple[Dense, Own[Dense, "last_"]]:
     r"""Return the one-hidden-layer network through the points: one rectifier per interval, a linear output.
 
     [SH] 2.2, universal approximation made explicit: the sup error to an L-Lipschitz function between
