@@ -98,7 +98,7 @@ _PAIRS = "`printed` and `correction` belong together, and `without` and `assumin
 
 def check(
     *statements: str,
-    of: ModuleType | Sequence[ModuleType],
+    of: ModuleType | Sequence[ModuleType] | Implementation,
     cases: Any,
     evidence: Evidence,
     rejects: Sequence[str] = (),
@@ -148,7 +148,10 @@ def check(
         gaps = dict.fromkeys(statements, uncovered) if isinstance(uncovered, str) else dict(uncovered)
         if set(gaps) - set(statements):
             raise ValueError(f"check {name}: `uncovered` names statements that it does not check")
-        right = Implementation.of(*((of,) if isinstance(of, ModuleType) else of))
+        if isinstance(of, Implementation):
+            right = of
+        else:
+            right = Implementation.of(*((of,) if isinstance(of, ModuleType) else of))
         REGISTRY[name] = Check(
             name=name,
             statements=statements,

@@ -95,8 +95,8 @@ def agree(
     a, e = _numbers(actual), _numbers(expected)
     if a.shape != e.shape:
         raise Disagreement(f"shape of {what}", e.shape, a.shape, statements)
-    with np.errstate(invalid="ignore"):
-        good = (a == e) | (np.abs(a - e) <= _allowed(e, rtol, atol))
+    with np.errstate(invalid="ignore"):  # an estimate lies within the radius of its confidence interval
+        good = (a == e) | (np.abs(a - e) <= _allowed(e, rtol, atol) + getattr(actual, "radius", 0.0))
     if not bool(np.all(good)):
         if a.ndim == 0:
             raise Disagreement(what, e.item(), a.item(), statements)

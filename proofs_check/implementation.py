@@ -11,6 +11,34 @@ from types import ModuleType
 from typing import Any
 
 from ..backends.enumerating import Outcomes, expect
+from ..reference.trees import tree_map
+
+
+class Law(Outcomes):
+    """Every outcome of a sampler with its probability."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        super().__init__(outcomes.values, outcomes.log_weight)
+
+    def mean(self, f: Callable[[Any], Any] = lambda values: values, *, bound: float | None = None) -> Any:
+        """Return the exact mean of f, an array or a tree of arrays with a row for each outcome.
+
+        ``bound`` is the largest size of f: where foreign code can only be run, not enumerated, its mean is an
+        estimate, whose ``radius`` (of a confidence interval) comparisons allow for.
+        """
+        return tree_map(lambda part: super(Law, self).mean(lambda _: part), f(self.values))
+
+
+class Foreign:
+    """A quantity of somebody else's code: called, it is a value; its law is found otherwise than ours."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the value, in exact expectation over what is drawn in secret."""
+        raise NotImplementedError
+
+    def law(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what has the ``mean`` of a ``Law``."""
+        raise NotImplementedError
 
 
 class NotOffered(LookupError):  # noqa: N818
@@ -37,7 +65,7 @@ class Implementation:
                 if callable(thing) and not name.startswith("_") and thing.__module__ == module.__name__:
                     if name in offered and offered[name].thing is not thing:
                         raise ValueError(f"two modules offer {name!r}")
-                    offered[name] = _AsItStands(module, name)
+                    offered[name] = AsItStands(module, name)
         return cls(offered)
 
     def __getattr__(self, name: str) -> Any:
@@ -48,9 +76,9 @@ class Implementation:
         except KeyError:
             raise NotOffered(name) from None
         self._used.add(name)
-        return quantity.thing if isinstance(quantity, _AsItStands) else quantity
+        return quantity.thing if isinstance(quantity, AsItStands) else quantity
 
-    def law(self, quantity: str, *args: Any, rows: tuple[Any, ...] = (), **options: Any) -> Outcomes:
+    def law(self, quantity: str, *args: Any, rows: tuple[Any, ...] = (), **options: Any) -> Law:
         """Return every outcome of a sampler with its probability; ``.mean(f)`` is the exact E[f(outcome)].
 
         Without ``rows`` the quantity is called as it stands, ``quantity(*args, **options, rng=...)``, once
@@ -59,7 +87,9 @@ class Implementation:
         then treat them independently.
         """
         function = getattr(self, quantity)
-        return expect(lambda *given, rng: function(*args, *given, **options, rng=rng), *rows)
+        if isinstance(function, Foreign):
+            return function.law(*args, *rows, **options)
+        return Law(expect(lambda *given, rng: function(*args, *given, **options, rng=rng), *rows))
 
     def recording(self) -> Implementation:
         """Return this implementation, with nothing used yet."""
@@ -84,7 +114,7 @@ class Implementation:
         return tuple(sorted(self._quantities))
 
 
-class _AsItStands:
+class AsItStands:
     """A public function of a module, looked up when it is wanted."""
 
     def __init__(self, module: ModuleType, name: str) -> None:

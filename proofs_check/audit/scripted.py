@@ -106,17 +106,45 @@ def enumerate_runs(run: Callable[[], T], *, limit: int = 5000) -> list[tuple[flo
             again, outcome_again = _one_run(run, [], sources)
             if again.trace != first.trace or not _same(outcome, outcome_again):
                 raise Unscriptable("two runs that make the same choices differ: it draws out of reach")
-        outcomes = [(first.weight, outcome)]
-        path = _next_path(first.trace)
-        while path is not None:
-            if len(outcomes) >= limit:
-                raise Unscriptable(f"more than {limit:,} paths")
-            script, outcome = _one_run(run, path, sources)
-            if [taken for taken, _ in script.trace[: len(path)]] != path:
-                raise Unscriptable("the same choices led elsewhere: it draws out of reach")
-            outcomes.append((script.weight, outcome))
-            path = _next_path(script.trace)
-    return outcomes
+        return [(first.weight, outcome), *_other_paths(run, first, sources, limit)]
+
+
+def paths(run: Callable[[TreeStream], T], *, limit: int = 20000) -> list[tuple[float, T]]:
+    """Return (probability, outcome) of every path of ``run``, whose only randomness is the stream.
+
+    Raises: Unscriptable where it has more than ``limit`` paths.
+    """
+    first, outcome = _one_run(lambda: run(TreeStream()), [], ())
+    return [(first.weight, outcome), *_other_paths(lambda: run(TreeStream()), first, (), limit)]
+
+
+def _other_paths(
+    run: Callable[[], T], first: Script, sources: Sequence[_Draws], limit: int
+) -> Iterator[tuple[float, T]]:
+    path, count = _next_path(first.trace), 1
+    while path is not None:
+        if count >= limit:
+            raise Unscriptable(f"more than {limit:,} paths")
+        script, outcome = _one_run(run, path, sources)
+        if [taken for taken, _ in script.trace[: len(path)]] != path:
+            raise Unscriptable("the same choices led elsewhere: it draws out of reach")
+        yield script.weight, outcome
+        path, count = _next_path(script.trace), count + 1
+
+
+class TreeStream:
+    """A stream of ``reference`` on the decision tree: what is drawn may depend on outcomes."""
+
+    def bernoulli(self, p: Any) -> Any:
+        """Return zeros and ones of p's type."""
+        script, p = active_script(), np.asarray(p)
+        bits = [script.choose((1 - float(q), float(q))) for q in p.flat]
+        return np.asarray(bits, dtype=p.dtype).reshape(p.shape)
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise Unscriptable("only bits are drawn on the decision tree")
+
+    categorical = normal = geometric = permutation = _refuse
 
 
 def _next_path(trace: Sequence[tuple[int, tuple[float, ...]]]) -> list[int] | None:

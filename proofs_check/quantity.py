@@ -1,0 +1,157 @@
+"""Quantities that somebody else's code may offer, each with the check that it is what the oracle says.
+
+    @quantity("BA.eq5", cases=..., expected=oracle.mean_hidden, rejects=("doubled-input",))
+    def mean_hidden(theta: RBM, v: Array) -> Array:
+        "p(h_j = 1 | v), (n, H)"
+        return rbm.mean_hidden(theta, v)
+
+The function is the reference's answer, its signature and first line are the protocol of adapters, and a check
+``mean_hidden_as_offered`` is registered.  What an argument without a default is, an adapter is given;
+keyword-only ones by their names, ``rng`` where the quantity draws.  Arguments with a default are conventions:
+code is asked for the value that it declares.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import Any, NamedTuple, TypeVar
+
+from . import check as checks
+from .comparing import agree
+from .evidence import EXACTLY
+from .implementation import AsItStands, Implementation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Ask(NamedTuple):
+    """A case of a quantity: the arguments of one call."""
+
+    name: str  # in words
+    given: dict[str, Any]  # arguments by name, conventions among them
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """What code may offer under a name."""
+
+    name: str
+    group: str  # the file that holds it: what offers one of its quantities is asked for all
+    function: Callable[..., Any]  # the reference's answer
+    check: str
+    over_rows: bool  # a mean over the rows of data (a sum, if declared)
+    offset: bool  # a constant by which all values differ is a convention
+
+    @property
+    def words(self) -> str:
+        """What it returns, in words."""
+        return inspect.cleandoc(self.function.__doc__ or "").partition("\n")[0].rstrip(".")
+
+    @cached_property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """Its arguments by name."""
+        return inspect.signature(self.function).parameters
+
+    @property
+    def draws(self) -> bool:
+        """Whether it takes a source of randomness."""
+        return "rng" in self.parameters
+
+    @property
+    def asked(self) -> list[str]:
+        """The names of the arguments that an adapter is given."""
+        return [name for name, p in self.parameters.items() if p.default is p.empty]
+
+    def split(self, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        """Return the positional arguments, those by keyword, and the conventions of a call."""
+        positional, keywords, conventions = [], {}, {}
+        for name, p in self.parameters.items():
+            if p.default is not p.empty:
+                conventions[name] = given.get(name, p.default)
+            elif name in given:
+                if p.kind is p.KEYWORD_ONLY:
+                    keywords[name] = given[name]
+                else:
+                    positional.append(given[name])
+        return positional, keywords, conventions
+
+
+QUANTITIES: dict[str, Quantity] = {}
+Observe = Callable[..., Any]
+
+
+def value(impl: Implementation, name: str, **given: Any) -> Any:
+    """The value, or the mean of an unbiased estimate."""
+    return getattr(impl, name)(**given)
+
+
+def mean_of(f: Callable[..., Any], *, bound: float | None = None, by_case: bool = False) -> Observe:
+    """Return what observes the exact mean of f of what is drawn; with ``by_case``, of f(**arguments)."""
+
+    def observe(impl: Implementation, name: str, **given: Any) -> Any:
+        mean = impl.law(name, **given).mean(f(**given) if by_case else f, bound=bound)
+        return first(mean)
+
+    return observe
+
+
+def first(tree: Any) -> Any:
+    """Return the only row of every array of a tree."""
+    if isinstance(tree, tuple):
+        parts = [first(part) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    return tree[0]
+
+
+def quantity(
+    *statements: str,
+    cases: Sequence[Ask],
+    expected: Callable[..., Any],
+    rejects: Sequence[str],
+    observe: Observe = value,
+    over_rows: bool = False,
+    offset: bool = False,
+) -> Callable[[F], F]:
+    """Register the decorated function as a quantity, and the check of it.
+
+    ``expected`` of the arguments is what ``observe`` of an implementation and the arguments must be.
+    """
+
+    def register(function: F) -> F:
+        name = function.__name__
+        if name in QUANTITIES:
+            raise ValueError(f"two quantities are called {name}")
+
+        def run(impl: Implementation, ask: Ask) -> None:
+            agree(observe(impl, name, **ask.given), expected(**ask.given), name, of=statements, **SLACK)
+
+        run.__name__, run.__module__ = f"{name}_as_offered", function.__module__
+        run.__doc__ = f"What {name} gives is what the oracle's tables give, at ordinary cases and awkward ones."
+        QUANTITIES[name] = Quantity(
+            name, function.__module__.rpartition(".")[2], function, run.__name__, over_rows, offset
+        )
+        offered = Implementation({name: AsItStands(sys.modules[function.__module__], name)})
+        checks.check(*statements, of=offered, cases=list(cases), evidence=EXACTLY, rejects=rejects)(run)
+        return function
+
+    return register
+
+
+SLACK: dict[str, float] = {"rtol": 1e-10, "atol": 1e-10}
+"""What naive code may lose to cancellation: tables of exponents cost the difference of their logarithms."""
+
+
+def load() -> dict[str, Quantity]:
+    """Return all quantities by name, having imported the files of checks that declare some."""
+    from . import checks as room
+
+    for file in sorted(resources.files(room).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".py") and "\n@quantity(" in file.read_text("utf-8"):
+            importlib.import_module(f"{room.__name__}.{file.name.removesuffix('.py')}")
+    return QUANTITIES
