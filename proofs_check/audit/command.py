@@ -53,14 +53,14 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
     from .adapters import adapt, load
-    from .engine import TABLE, audit
+    from .engine import audit, names
     from .training import digits, examine
 
     training = None
     try:
-        unknown = sorted(set(args.only) - set(TABLE))
+        unknown = sorted(set(args.only) - set(names()))
         if unknown:
-            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(TABLE)} is wanted")
+            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(names())} is wanted")
         _check_writable(args.json)
         rows = digits(args.train, args.data_dir) if args.train else None
         adapter = adapt(

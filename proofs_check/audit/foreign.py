@@ -50,6 +50,8 @@ class Call:
 
     given: Mapping[str, Any]
     f: Function | None  # whose mean was asked for; None: the value
+    form: Any  # a right result, of any outcome: how it is built
+    twice: bool  # whether two calls in a row were made, and the mean product of both asked for
     answer: Answer
 
 
@@ -57,6 +59,9 @@ class Estimate(np.ndarray[Any, Any]):
     """Means of many runs, with the radius of their confidence intervals."""
 
     radius: Any
+
+    def __getitem__(self, index: Any) -> Any:
+        return _estimate(np.asarray(self)[index], np.asarray(self.radius)[index])
 
 
 @dataclass(eq=False)
@@ -67,6 +72,7 @@ class Asked(Foreign):
     quantity: Quantity
     shifted: bool = False  # whether a constant is taken off its values: a convention
     batch_size: int | None = None  # that the code is configured for; None: the number of rows
+    twice: bool = False  # whether each call is made twice, and the mean product of both asked for
     calls: list[Call] = field(default_factory=list)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -85,8 +91,9 @@ class Asked(Foreign):
         declined = _declines(self.adapter.declares, self.quantity, given)
         if declined:
             raise Declined(declined)
-        answer = self._measure(given, f, bound)
-        self.calls.append(Call(given, f, answer))
+        form = reference_form(self.quantity, given)
+        answer = self._measure(given, f, bound, form)
+        self.calls.append(Call(given, f, form, self.twice, answer))
         if answer.raised:
             raise Disagreement(self.quantity.name, "a value", answer.raised)
         if answer.misfit:
@@ -95,13 +102,18 @@ class Asked(Foreign):
             return answer.mean
         return tree_map(_estimate, answer.mean, answer.radius)
 
-    def _measure(self, given: dict[str, Any], f: Function | None, bound: float | None) -> Answer:
-        form = reference_form(self.quantity, given)
+    def _measure(self, given: dict[str, Any], f: Function | None, bound: float | None, form: Any) -> Answer:
+        def once(rng: Any) -> Any:
+            return self._fitted(self._call(given, rng), given, form)
 
         def run(rng: Any = None) -> Any:
             self.adapter.batch_size = self.batch_size or _batch(given)
             self.adapter.restart()
-            return self._fitted(self._call(given, rng or ScriptedGenerator()), given, form)
+            rng = rng or ScriptedGenerator()
+            return (once(rng), once(rng)) if self.twice else once(rng)
+
+        if self.twice:
+            f = products(f)
 
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -129,7 +141,7 @@ class Asked(Foreign):
         declares, name = self.adapter.declares, self.quantity.name
         value = fitted(returned, form, name)
         if self.quantity.over_rows and declares.reduction == "sum":
-            value = scale(1 / _rows(given), value)
+            value = scale(1 / rows_of(given), value)
         if self.shifted:
             value = value - (value - reference_form(self.quantity, given))[:1]
         if name == "log_partition" and declares.free_energy_offset == "yes":
@@ -174,6 +186,26 @@ def mean(outcomes: Sequence[tuple[float, Any]], f: Function | None) -> Any:
     return tree_map(lambda x: np.tensordot(weights, np.asarray(x, dtype=float), 1), values)
 
 
+def products(f: Function | None) -> Function:
+    """Return the products of all entries of f of two results: independent, their mean is that of the means."""
+
+    def of_both(pairs: Any) -> Any:
+        first, second = (flat(_values(part, f)) for part in pairs)
+        return np.einsum("ri,rj->rij", first, second)
+
+    return of_both
+
+
+def squares(f: Function | None) -> Function:
+    """Return the products of all entries of f of one result: what two calls that repeat each other give."""
+    return lambda outcomes: products(f)((outcomes, outcomes))
+
+
+def flat(tree: Any) -> Any:
+    """Return all entries of each row of a tree, (R, entries)."""
+    return np.concatenate([np.reshape(x, (len(x), -1)) for x in _leaves(tree)], axis=1)
+
+
 def _values(outcomes: Any, f: Function | None) -> Any:
     return outcomes if f is None else tree_map(np.asarray, f(outcomes))
 
@@ -205,22 +237,25 @@ def reference_form(quantity: Quantity, given: Mapping[str, Any]) -> Any:
     return tree_map(np.asarray, quantity.function(**given, **rng))
 
 
-def reference_answer(quantity: Quantity, given: Mapping[str, Any], f: Function | None) -> Answer:
+def reference_answer(quantity: Quantity, call: Call) -> Answer:
     """Return what the reference, as it stands, answers to a call, by its own decision tree."""
+
+    def once(**rng: Any) -> Any:
+        result = tree_map(np.asarray, quantity.function(**call.given, **rng))
+        return fitted(result, call.form, quantity.name)
+
+    def run(stream: Any) -> Any:
+        rng = {"rng": stream} if quantity.draws else {}
+        return (once(**rng), once(**rng)) if call.twice else once(**rng)
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            if quantity.draws:
-                outcomes = paths(lambda stream: _plain(quantity.function(**given, rng=stream)))
-            else:
-                outcomes = [(1.0, _plain(quantity.function(**given)))]
-            return Answer(mean(outcomes, f))
+            return Answer(mean(paths(run), products(call.f) if call.twice else call.f))
+        except Disagreement as unfit:
+            return Answer(misfit=(unfit.what, unfit.expected, unfit.actual))
         except Exception as error:
             return Answer(raised=f"{type(error).__name__}: {error}")
-
-
-def _plain(tree: Any) -> Any:
-    return tree_map(lambda x: np.asarray(x, dtype=float), tree)
 
 
 # --- what is returned
@@ -284,14 +319,15 @@ def _declines(declares: Any, quantity: Quantity, given: Mapping[str, Any]) -> st
             return f"{name} is declared {getattr(declares, name)}"
     if declares.steps == "one" and given.get("k", 1) != 1:
         return "one step only"
-    if declares.rows == "fixed" and "chains" in given and _rows(given) != _batch(given):
+    if declares.rows == "fixed" and "chains" in given and rows_of(given) != _batch(given):
         return "a fixed number of rows"
     if declares.base == "zero" and np.any(given.get("base", 0)):
         return "annealing from fair coins only"
     return ""
 
 
-def _rows(given: Mapping[str, Any]) -> int:
+def rows_of(given: Mapping[str, Any]) -> int:
+    """Return the number of rows of data of a call."""
     return len(given["v"] if "v" in given else given["x"])
 
 

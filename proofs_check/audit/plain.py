@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
+from ..quantity import load
 from .protocol import Adapter, Declares, TargetError
-from .rbm_quantities import TABLE
 from .scripted import initialising
 
 Array = Any
@@ -101,7 +101,8 @@ class PlainAdapter(Adapter):
         self.transposed = weights.shape == (2, 3)
         if is_torch(weights) and "float32" in str(weights.dtype):
             self.declares = declares.but(dtype="float32")
-        for quantity in (*TABLE, "train"):
+        boltzmann = [name for name, q in load().items() if q.group == "boltzmann_quantities"]
+        for quantity in (*boltzmann, "train"):
             name = next((n for n in self._names(quantity) if callable(getattr(probe, n, None))), None)
             if name is not None:
                 self.methods[quantity] = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ from ...reference.boltzmann.partition import log_partition, marginal_hidden, mod
 from ...reference.boltzmann.rbm import RBM, data_statistics, mean_visible
 from ...reference.states import binary_states
 from ...reference.trees import difference
-from .cases import Case, Quantity
-from .engine import Report, audit_quantity
+from ..quantity import Ask, load
+from .engine import Report, audit_at
 from .protocol import TargetError
-from .rbm_quantities import TABLE
 
 HIDDEN = 12
 BATCH = 10
@@ -77,7 +76,7 @@ def examine(adapter: Any, report: Report, train: Any, valid: Any, *, data: str, 
         raise TargetError("its trained parameters are not finite")
     for name in VALUES:
         if callable(getattr(adapter, name, None)):
-            audit_quantity(adapter, _trained(TABLE[name], theta, valid), report, trained_on=data)
+            audit_at(adapter, load()[name], _trained(name, theta, valid), report, trained_on=data)
     p = (train.sum(axis=0) + 1) / (len(train) + 2)
     found = any(finding.name == "chains-weighted-by-rows" for finding in report.findings)
     return Training(
@@ -105,15 +104,12 @@ def by_calls(adapter: Any, train: Any) -> dict[str, dict[str, float]]:
     return learnt
 
 
-def _trained(quantity: Quantity, theta: RBM, valid: Any) -> Quantity:
-    rows = valid[:1] if quantity.name == "pseudo_log_likelihood" else valid[:50]
-    given = (
-        {"h": binary_states(len(theta.c), like=theta.c)[::64]}
-        if quantity.name == "mean_visible"
-        else {"v": rows}
-    )
-    case = Case(f"{len(theta.b)} x {len(theta.c)}, its own trained parameters", theta, given)
-    return replace(quantity, cases=(case,))
+def _trained(name: str, theta: RBM, valid: Any) -> Ask:
+    given = {"v": valid[:1] if name == "pseudo_log_likelihood" else valid[:50]}
+    if name == "mean_visible":
+        given = {"h": binary_states(len(theta.c), like=theta.c)[::64]}
+    case = f"{len(theta.b)} x {len(theta.c)}, its own trained parameters"
+    return Ask(case, {"theta": theta, **given})
 
 
 def short_batch(adapter: Any, theta: RBM, train: Any, *, runs: int = 2000) -> dict[str, float]:
