@@ -2,8 +2,10 @@
 
     command    the command line and what it prints          protocol   what an adapter may offer and declare
     adapters   from a name to an adapter: scikit-learn's    plain      ... of a plain NumPy or PyTorch class
-    engine     measure, compare, name                       scripted   exact means over foreign draws
-    training   what the code learns by itself               cases      what every family of models shares
+    engine     run the checks of what is offered            foreign    a quantity as checks ask for it
+    naming     the mistake under which the reference fits   scripted   exact means over foreign draws
+    conduct    what shows in no single call                 training   what the code learns by itself
 
-and of each family ``_quantities`` (calls, exact values, cases), the right ``_machine`` and the ``_mistakes``.
+The quantities, their cases and exact values are checks (``checks/*_quantities.py``), the mistakes those of the
+catalogue (``mistakes/``).
 """

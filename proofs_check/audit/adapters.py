@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
-from .engine import names
+from ..quantity import load as load_quantities
 from .plain import PlainAdapter, built
 from .protocol import Adapter, Declares, TargetError
 from .scripted import ScriptedRandomState
@@ -76,8 +76,8 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
         adapter = built(target, target)
         if declares:
             adapter.declares = declared
-        if not any(callable(getattr(adapter, name, None)) for name in names()):
-            raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(names())}")
+        if not any(callable(getattr(adapter, name, None)) for name in load_quantities()):
+            raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(load_quantities())}")
         return adapter
     sklearn = sys.modules.get("sklearn.neural_network")
     if sklearn is not None and issubclass(target, sklearn.BernoulliRBM):

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,6 +26,7 @@ examples:
   exactgen audit sklearn.neural_network:BernoulliRBM --train digits
   exactgen audit coder.py:Audited --only log_mean_pass_grad --declare tied_weights=yes
 docs/audit.md has this coder.py, an adapter in ten lines, and lists what can be declared.
+What an adapter may offer: exactgen audit --quantities.
 """
 
 
@@ -37,6 +39,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("target", metavar="TARGET")
+    words = "list what an adapter may offer, and end"
+    parser.add_argument("--quantities", action=_Quantities, nargs=0, help=words)
     for flag, metavar, words in (
         ("--only", "QUANTITY", "this quantity only (repeatable)"),
         ("--declare", "NAME=VALUE", "a convention: reduction=sum, chain=hidden ..."),
@@ -50,17 +54,28 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+class _Quantities(argparse.Action):
+    """Print the table of quantities, as ``--help`` prints help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from .protocol import table
+
+        print(table())
+        parser.exit()
+
+
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
     from .adapters import adapt, load
-    from .engine import audit, names
+    from ..quantity import load as load_quantities
+    from .engine import audit
     from .training import digits, examine
 
     training = None
     try:
-        unknown = sorted(set(args.only) - set(names()))
+        unknown = sorted(set(args.only) - set(load_quantities()))
         if unknown:
-            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(names())} is wanted")
+            raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(load_quantities())} is wanted")
         _check_writable(args.json)
         rows = digits(args.train, args.data_dir) if args.train else None
         adapter = adapt(
@@ -146,6 +161,7 @@ def print_report(report: Any, training: Any = None) -> None:
             f"\n[bold red]{finding.name}[/] in {finding.quantity} ({finding.exactness})", style="bold"
         )
         console.print(f"  {escape(finding.words)}")
+        console.print(f"  violates {escape(', '.join(map(cited, finding.statements)))}")
         if finding.alternatives:
             console.print(f"  these cases cannot tell it from: {', '.join(finding.alternatives)}")
         console.print(f"  smallest case: {escape(finding.case)}")
@@ -187,6 +203,16 @@ def _print_training(console: Any, training: Any) -> None:
     for size, passes in t.by_calls.items():
         numbers = ", ".join(f"{value:.1f} after {count}" for count, value in passes.items())
         console.print(f"  partial_fit by {PER_CALL} rows, batch_size={size}: train {numbers} passes")
+
+
+def cited(statement: str) -> str:
+    """Return a statement as it is cited: "[BA] alg. 2"."""
+    document, _, place = statement.partition(".")
+    kind = re.match(r"(eq|alg|fig|prop|thm|fn)(?=\d)", place)
+    if kind:
+        word = {"fn": "footnote", "prop": "proposition", "thm": "theorem"}.get(kind[0], f"{kind[0]}.")
+        return f"[{document}] {word} {place[kind.end() :]}"
+    return f"[{document}] {place.removeprefix('sec')}"
 
 
 def _numbers(given: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,37 +66,19 @@ def audit(adapter: Any, *, target: str = "", only: Sequence[str] = (), flags: st
     """Return the report on what ``adapter`` offers of the groups of quantities that it has anything of."""
     report, quantities = Report(target or type(adapter).__name__, flags=flags), load()
     have = offered(adapter, quantities)
-    groups = {quantities[name].group for name in {*have, *only} if name in quantities}
-    for name, quantity in quantities.items():
-        if quantity.group not in groups or (only and name not in only):
-            continue
-        if name in have:
-            audit_quantity(adapter, quantity, report)
+    groups = {quantities[name].group for name in {*have, *only}}
+    asked = [q for q in quantities.values() if q.group in groups and (not only or q.name in only)]
+    tried = {q: _all_trials(adapter, q, report) for q in asked if q.name in have}
+    for quantity in asked:
+        if quantity in tried:
+            conclude(adapter, quantity, report, *tried[quantity], beside=tried)
         else:
-            report.not_covered[name] = "not offered"
-    from . import layers_engine as old  # until these families are checks
-
-    have = {name for name in old.TABLE if callable(getattr(adapter, name, None))}
-    for family in old.FAMILIES:
-        for name, row in family.items() if set(family) & {*have, *only} else ():
-            if only and name not in only:
-                continue
-            if name in have:
-                old.audit_quantity(adapter, row, report)
-            else:
-                report.not_covered[name] = "not offered"
+            report.not_covered[quantity.name] = "not offered"
     return report
 
 
-def names() -> list[str]:
-    """Return the names of all quantities."""
-    from . import layers_engine as old
-
-    return [*load(), *old.TABLE]
-
-
-def audit_quantity(adapter: Any, quantity: Quantity, report: Report) -> None:
-    """Add to the report what the checks of one quantity find, and then what shows in no single call."""
+def _all_trials(adapter: Any, quantity: Quantity, report: Report) -> tuple[list[Trial], list[str]]:
+    """Return the trials of one quantity: its check, and what shows in no single call."""
     check = checks.REGISTRY[quantity.check]
     trials, unmeasured = _tried(adapter, quantity, check)
     if quantity.offset and any(trial.problem for trial in trials):
@@ -108,7 +90,7 @@ def audit_quantity(adapter: Any, quantity: Quantity, report: Report) -> None:
                 report.notes.append(f"{quantity.name} {words}")
     if trials and not any(trial.problem for trial in trials):
         trials += conduct.trials(adapter, quantity, check, trials)
-    conclude(adapter, quantity, report, trials, unmeasured)
+    return trials, unmeasured
 
 
 def audit_at(adapter: Any, quantity: Quantity, ask: Ask, report: Report, *, trained_on: str) -> None:
@@ -132,6 +114,7 @@ def conclude(
     trials: Sequence[Trial],
     unmeasured: Sequence[str],
     *,
+    beside: Mapping[Quantity, tuple[Sequence[Trial], Sequence[str]]] = {},
     trained_on: str = "",
 ) -> None:
     """Add to the report what the trials of one quantity say."""
@@ -153,8 +136,11 @@ def conclude(
     others = [trial for trial in wrong if trial not in overflown]
     finite = [trial for trial in trials if trial not in overflown]
 
-    def more() -> list[Trial]:
-        return list(conduct.twice(adapter, quantity, wrong[0].check, trials))
+    def more() -> Iterator[tuple[Quantity, Sequence[Trial]]]:
+        yield quantity, list(conduct.twice(adapter, quantity, wrong[0].check, trials))
+        for other, (tried, _) in beside.items():
+            if not any(trial.problem for trial in tried):
+                yield other, tried[:3]
 
     for some in (overflown, others):
         if some:

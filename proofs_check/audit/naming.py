@@ -6,7 +6,7 @@ in the parameters: of a wrong shape, it is spread or it raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -62,12 +62,13 @@ SINGLE = Diagnosis(
 UNRECOGNISED = Diagnosis("unrecognised", "The values are wrong, in a way that is not in the catalogue.")
 
 
-def diagnose(
-    adapter: Any, quantity: Quantity, trials: Sequence[Trial], more: Callable[[], list[Trial]]
-) -> Diagnosis:
+Evidence = Callable[[], Iterable[tuple[Quantity, Sequence[Trial]]]]
+
+
+def diagnose(adapter: Any, quantity: Quantity, trials: Sequence[Trial], more: Evidence) -> Diagnosis:
     """Return the mistake that explains all trials, or what else can be said; some of them went wrong.
 
-    ``more`` makes trials that may tell apart the mistakes that explain these.
+    ``more`` are trials, of other quantities too, that may tell apart the mistakes that explain these.
     """
     wrong = [trial for trial in trials if trial.problem]
     if wrong[0].named:
@@ -76,11 +77,11 @@ def diagnose(
     dtype = adapter.declares.dtype
     matches = [m for m in candidates(wrong[0].check) if _fits(m, quantity, ordered, dtype)]
     if len({mistake.name for mistake in matches}) > 1:
-        further = more()
-        matches = [m for m in matches if _fits(m, quantity, further, dtype)] or matches
+        for other, others in more():
+            matches = [m for m in matches if _fits(m, other, others, dtype)] or matches
     if matches:
-        first, *others = dict.fromkeys(mistake.name for mistake in matches)
-        return Diagnosis(first, matches[0].words, tuple(others))
+        first, *rest = dict.fromkeys(mistake.name for mistake in matches)
+        return Diagnosis(first, matches[0].words, tuple(rest))
     answers = [call.answer for trial in wrong for call in trial.calls]
     if answers and all(answer.raised for answer in answers):
         return Diagnosis("raises", f"The code raises: {answers[0].raised}")

@@ -124,16 +124,25 @@ def load(family: str = "") -> list[Mistake]:
 
 def _places(piece: Callable[..., Any]) -> list[tuple[Any, str]]:
     """Return the modules and classes of the reference that hold this very piece, and its name there."""
-    found: list[tuple[Any, str]] = []
-    for module_name, module in list(sys.modules.items()):
-        if not any(module_name == room or module_name.startswith(f"{room}.") for room in _ROOMS):
-            continue
-        for name, thing in list(vars(module).items()):
-            if thing is piece:
-                found.append((module, name))
-            elif isinstance(thing, type) and thing.__module__ == module_name:
-                found += [(thing, own) for own, method in list(vars(thing).items()) if method is piece]
-    return found
+    modules = [m for name, m in list(sys.modules.items()) if name.startswith(_ROOMS)]
+    size = (len(modules), sum(len(vars(m)) for m in modules))
+    if _index.get("size") != size:  # what is imported later may hold it too
+        owners = [*modules, *(c for m in modules for c in vars(m).values() if _own_class(m, c))]
+        places: dict[int, list[tuple[Any, str]]] = {}
+        for owner in owners:
+            for name, thing in list(vars(owner).items()):
+                if callable(thing):
+                    places.setdefault(id(thing), []).append((owner, name))
+        _index.update(size=size, places=places)
+    return [(owner, name) for owner, name in _index["places"].get(id(piece), ()) if vars(owner)[name] is piece]
+
+
+_index: dict[str, Any] = {}
+"""Where the reference holds what; looked up once for all mistakes."""
+
+
+def _own_class(module: Any, thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__ == module.__name__
 
 
 def _instead(right: Callable[..., Any], wrong: Wrong) -> Callable[..., Any]:

@@ -11,60 +11,83 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from exactgen.proofs_check.audit import command, layers_machine, layers_mistakes, layers_quantities
+from exactgen.proofs_check.audit import command
 from exactgen.proofs_check.audit.adapters import adapt, load
-from exactgen.proofs_check.audit.engine import Report, audit, audit_quantity, measure, right
-from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError
-from exactgen.proofs_check.audit.rbm_machine import Machine
-from exactgen.proofs_check.audit.rbm_mistakes import MISTAKES
-from exactgen.proofs_check.audit.rbm_quantities import TABLE
+from exactgen.proofs_check.audit.command import cited
+from exactgen.proofs_check.audit.engine import Report, audit, audit_at
+from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError, table
+from exactgen.proofs_check.quantity import Ask
+from exactgen.proofs_check.quantity import load as load_quantities
+from exactgen.reference.boltzmann import rbm
+from exactgen.reference.boltzmann.rbm import RBM
+from exactgen.reference.trees import scale
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = json.loads((ROOT / "data" / "schemas" / "audit.schema.json").read_text("utf-8"))
+QUANTITIES = load_quantities()
+GROUPS = sorted({quantity.group for quantity in QUANTITIES.values()})
 
 
-@pytest.mark.parametrize("chain", ["visible", "hidden"])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_catalogues_right_machine_agrees_with_the_reference(chain: str, reduction: str) -> None:
-    declares = Declares().but(
-        chain=chain, reduction=reduction, negative_visible="mean" if reduction == "sum" else "sample"
-    )
-    report = audit(Machine(declares))
-    assert report.findings == []
-    assert set(report.right) == set(TABLE)
-    assert not report.notes
+def _right(group: str, **declared: str) -> Adapter:
+    """Return the reference as an adapter of a group of quantities, with what it declares."""
+
+    def method(quantity: Any) -> Any:
+        def answer(self: Any, *args: Any, **kwargs: Any) -> Any:
+            own = {name: getattr(self.declares, name) for name in quantity.split({})[2]}
+            return quantity.function(*args, **kwargs, **own)
+
+        return answer
+
+    methods = {name: method(q) for name, q in QUANTITIES.items() if q.group == group}
+    return type("Right", (Adapter,), {**methods, "declares": Declares().but(**declared)})()
 
 
-@pytest.mark.parametrize("tied_weights", ["no", "yes"])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_right_layers_agree_with_the_reference(reduction: str, tied_weights: str) -> None:
-    declares = Declares().but(reduction=reduction, tied_weights=tied_weights)
-    report = audit(layers_machine.Machine(declares))
+@pytest.mark.parametrize(
+    ("group", "declared"),
+    [
+        *((group, {}) for group in GROUPS),
+        ("boltzmann_quantities", {"chain": "hidden"}),
+        ("boltzmann_quantities", {"negative_visible": "mean", "chain": "hidden"}),
+        ("layerwise_quantities", {"tied_weights": "yes"}),
+    ],
+)
+def test_the_reference_is_right_under_every_convention(group: str, declared: dict[str, str]) -> None:
+    report = audit(_right(group, **declared))
     assert (report.findings, report.not_covered, report.notes) == ([], {}, [])
-    assert set(report.right) == set(layers_quantities.TABLE)
+    assert set(report.right) == {name for name, q in QUANTITIES.items() if q.group == group}
 
 
-@pytest.mark.parametrize("mistake", [*MISTAKES, *layers_mistakes.MISTAKES], ids=lambda kind: kind.__name__)
-def test_every_mistake_is_wrong_somewhere(mistake: Any) -> None:
-    assert mistake.__doc__
-    assert any(
-        not right(quantity, case, measure(mistake(declares), quantity, case), declares)
-        for quantity in (
-            layers_quantities.TABLE if issubclass(mistake, layers_machine.Machine) else TABLE
-        ).values()
-        for case in quantity.cases
-        if not case.single
-        for declares in [Declares(tied_weights=case.when.get("tied_weights", "no"))]
-    )
+def test_the_protocol_is_listed_from_the_declarations() -> None:
+    listed = table()
+    for name, quantity in QUANTITIES.items():
+        assert f"  {name}({', '.join(quantity.asked)})\n      {quantity.words}" in listed
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [("BA.alg2", "[BA] alg. 2"), ("BP.eq38", "[BP] eq. 38"), ("AO.fn3", "[AO] footnote 3"),
+     ("BA.sec2.1e", "[BA] 2.1e")],
+)  # fmt: skip
+def test_statements_are_cited(statement: str, words: str) -> None:
+    assert cited(statement) == words
+
+
+def test_a_finding_cites_the_statements_that_it_violates() -> None:
+    class Negated(Adapter):
+        def log_likelihood_grad(self, theta: Any, v: Any) -> Any:
+            return scale(-1.0, QUANTITIES["log_likelihood_grad"].function(theta, v))
+
+    (finding,) = audit(Negated()).findings
+    assert (finding.name, finding.statements) == ("wrong-sign", ("BA.eq7",))
 
 
 def test_what_is_not_offered_is_not_covered() -> None:
     class MeansOnly(Adapter):
-        mean_hidden = staticmethod(Machine().mean_hidden)
+        mean_hidden = staticmethod(rbm.mean_hidden)
 
     report = audit(MeansOnly())
     assert report.right == ["mean_hidden"]
-    assert set(report.not_covered) == set(TABLE) - {"mean_hidden"}
+    assert set(report.not_covered) == {name for name, q in QUANTITIES.items() if q.group == "boltzmann_quantities"} - {"mean_hidden"}
     assert report.verdict == "0 findings; 1 quantities right; 15 not covered"
 
 
@@ -92,7 +115,7 @@ def test_a_result_of_another_shape_does_not_overflow() -> None:
 def test_what_is_no_value_is_told_by_its_kind(returned: Any, name: str, expected: Any, actual: Any) -> None:
     class Odd(Adapter):
         def free_energy(self, theta: Any, v: Any) -> Any:
-            return returned if v.shape == (2, 1) else Machine().free_energy(theta, v)
+            return returned if v.shape == (2, 1) else rbm.free_energy(theta, v)
 
     (finding,) = audit(Odd()).findings
     assert (finding.name, finding.quantity, finding.case) == (name, "free_energy", "1 x 2")
@@ -103,14 +126,14 @@ def test_what_is_no_value_is_told_by_its_kind(returned: Any, name: str, expected
     ("returned", "entry", "expected", "actual"),
     [
         (None, "sample_hidden", "real numbers", "NoneType"),
-        (np.zeros((1, 2)), "rows, units[1]", 1.0, 2.0),
-        (np.zeros(1), "shape of rows, units", "(2,)", "(1,)"),
+        (np.zeros((1, 2)), "shape of sample_hidden", "(1, 1)", "(1, 2)"),
+        (np.zeros(1), "shape of sample_hidden", "(1, 1)", "(1,)"),
     ],
 )
 def test_a_draw_of_another_shape_is_told_by_it(returned: Any, entry: str, expected: Any, actual: Any) -> None:
     class Odd(Adapter):
         def sample_hidden(self, theta: Any, v: Any, rng: Any) -> Any:
-            return returned if len(theta.c) == 1 else Machine().sample_hidden(theta, v, rng)
+            return returned if len(theta.c) == 1 else QUANTITIES["sample_hidden"].function(theta, v, rng=7)
 
     (finding,) = audit(Odd()).findings
     assert (finding.name, finding.case) == ("shape", "2 x 1, 1 rows")
@@ -121,10 +144,10 @@ def test_a_draw_of_another_shape_is_told_by_it(returned: Any, entry: str, expect
     ("returned", "expected", "actual"),
     [
         ([np.zeros((1, 1))] * 3, "(inference ", "list of 3"),
-        (({}, []), "(Dense(W (1, 1), b (1,)),) as inference", "dict"),
+        (({}, []), "(Dense(W (1, 1), b (1,)),)", "dict"),
         (
             ([(np.ones((1, 1)), None)], [(np.ones((1, 1)), np.ones(1))]),
-            "real numbers as inference[0].b",
+            "real numbers",
             "NoneType",
         ),
     ],
@@ -142,7 +165,7 @@ def test_a_gradient_is_built_as_the_parameters_are(returned: Any, expected: str,
 
 def test_code_that_exits_is_a_finding_of_its_quantity() -> None:
     class Leaves(Adapter):
-        energy = staticmethod(Machine().energy)
+        energy = staticmethod(rbm.energy)
 
         def free_energy(self, theta: Any, v: Any) -> Any:
             sys.exit(3)
@@ -165,7 +188,9 @@ def test_a_mistake_at_trained_parameters_is_named_so() -> None:
             return -np.logaddexp(0, v @ theta.W + theta.c).sum(1)
 
     report = Report("forgets.py:Forgets")
-    audit_quantity(Forgets(), TABLE["free_energy"], report, trained_on="digits")
+    theta = RBM(np.full((3, 2), 0.5), np.array([0.1, -0.2, 0.3]), np.zeros(2))
+    ask = Ask("3 x 2, its own trained parameters", {"theta": theta, "v": np.eye(3)})
+    audit_at(Forgets(), QUANTITIES["free_energy"], ask, report, trained_on="digits")
     (finding,) = report.findings
     assert (finding.name, finding.quantity) == ("missing-visible-bias", "free_energy at trained parameters")
     assert finding.reproduce == "exactgen audit forgets.py:Forgets --only free_energy --train digits"
@@ -191,7 +216,7 @@ def test_an_interrupt_ends_the_audit_and_tells_where(
 def test_a_constant_in_the_free_energy_is_a_convention() -> None:
     class Shifted(Adapter):
         def free_energy(self, theta: Any, v: Any) -> Any:
-            return Machine().free_energy(theta, v) + 2.5
+            return rbm.free_energy(theta, v) + 2.5
 
     report = audit(Shifted())
     assert report.findings == []
@@ -201,7 +226,7 @@ def test_a_constant_in_the_free_energy_is_a_convention() -> None:
 def test_statistical_comparison_without_a_bound_is_not_covered() -> None:
     class Noisy(Adapter):
         def free_energy(self, theta: Any, v: Any) -> Any:
-            return Machine().free_energy(theta, v) + np.random.randn(len(v))  # noqa: NPY002
+            return rbm.free_energy(theta, v) + np.random.randn(len(v))  # noqa: NPY002
 
     report = audit(Noisy(), only=["free_energy"])
     assert report.right == []
@@ -258,7 +283,7 @@ def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
     assert "the wrong sign" in printed
     theta = report["findings"][0]["given"]
     v, h, W, b, c = (np.array(theta[name]) for name in ("v", "h", "W", "b", "c"))
-    row = int(report["findings"][0]["entry"].strip("[]"))
+    row = int(report["findings"][0]["entry"].removeprefix("energy [").strip("]"))
     by_hand = -v[row] @ W @ h[row] - v[row] @ b - h[row] @ c
     assert report["findings"][0]["expected"] == pytest.approx(by_hand, rel=1e-12)
 
@@ -277,7 +302,7 @@ def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
         (GOOD, ("--declare", "reduction=median"), "one of mean, sum is wanted"),
         (GOOD, ("--declare", "taste=good"), "cannot declare 'taste'"),
         (GOOD, ("--declare", "reduction"), "NAME=VALUE is wanted"),
-        (GOOD, ("--only", "entropy"), "one of energy"),
+        (GOOD, ("--only", "entropy"), "is wanted"),
         (GOOD, ("--json", "/nowhere/at/all.json"), "cannot be written"),
         (GOOD + "    def cd(self, v):\n        pass\n", (), "unknown rate"),
         ("from exactgen.proofs_check.audit.protocol import Adapter as Foreign", (), "without a quantity"),

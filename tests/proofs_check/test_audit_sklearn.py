@@ -46,10 +46,10 @@ def test_its_numbers_by_hand(report: Report) -> None:
     finding = report.findings[0]
     given = finding.given
     W, b, c = given["W"], given["b"], given["c"]
-    v, chains = given["v"], given["h chains"]
+    v, chains = given["v"], given["chains"]
     n, m = len(v), len(chains)
     assert n != m
-    assert finding.entry == "W[0, 0]"
+    assert finding.entry == "pcd_update, 0, W [0, 0]"
 
     def sigmoid(x: float) -> float:
         return 1 / (1 + math.exp(-x))
