@@ -122,7 +122,9 @@ class AsItStands:
 
     @property
     def thing(self) -> Any:
+        """What the module holds under the name now."""
         return getattr(self.module, self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
         return self.thing(*args, **kwargs)

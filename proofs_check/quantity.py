@@ -132,7 +132,9 @@ def quantity(
             agree(observe(impl, name, **ask.given), expected(**ask.given), name, of=statements, **SLACK)
 
         run.__name__, run.__module__ = f"{name}_as_offered", function.__module__
-        run.__doc__ = f"What {name} gives is what the oracle's tables give, at ordinary cases and awkward ones."
+        run.__doc__ = (
+            f"What {name} gives is what the oracle's tables give, at ordinary cases and awkward ones."
+        )
         QUANTITIES[name] = Quantity(
             name, function.__module__.rpartition(".")[2], function, run.__name__, over_rows, offset
         )

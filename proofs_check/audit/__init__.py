@@ -6,6 +6,6 @@
     naming     the mistake under which the reference fits   scripted   exact means over foreign draws
     conduct    what shows in no single call                 training   what the code learns by itself
 
-The quantities, their cases and exact values are checks (``checks/*_quantities.py``), the mistakes those of the
-catalogue (``mistakes/``).
+The quantities, their cases and exact values are checks (``checks/*_quantities.py``), the mistakes those of
+the catalogue (``mistakes/``).
 """

@@ -76,8 +76,9 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
         adapter = built(target, target)
         if declares:
             adapter.declares = declared
-        if not any(callable(getattr(adapter, name, None)) for name in load_quantities()):
-            raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(load_quantities())}")
+        known = load_quantities()
+        if not any(callable(getattr(adapter, name, None)) for name in known):
+            raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(known)}")
         return adapter
     sklearn = sys.modules.get("sklearn.neural_network")
     if sklearn is not None and issubclass(target, sklearn.BernoulliRBM):

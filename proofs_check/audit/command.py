@@ -66,8 +66,8 @@ class _Quantities(argparse.Action):
 
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
-    from .adapters import adapt, load
     from ..quantity import load as load_quantities
+    from .adapters import adapt, load
     from .engine import audit
     from .training import digits, examine
 

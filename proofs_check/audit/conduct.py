@@ -1,4 +1,4 @@
-"""Conduct that no pure function shows: two calls, a batch size beside other numbers of rows, single precision.
+"""Conduct that no pure function shows: two calls, a batch size beside fewer rows, single precision.
 
 It is looked at where single calls are right.
 """
@@ -62,9 +62,7 @@ def twice(adapter: Any, quantity: Quantity, check: Check, tried: Sequence[Trial]
     yield Trial(f"{case}, called twice", check, asked.calls, problem, key=None, named=named)
 
 
-def _short_batch(
-    adapter: Any, quantity: Quantity, check: Check, right: Sequence[Trial]
-) -> Iterator[Trial]:
+def _short_batch(adapter: Any, quantity: Quantity, check: Check, right: Sequence[Trial]) -> Iterator[Trial]:
     """Yield a batch of fewer rows than the code is configured for."""
     alone = not quantity.draws or not quantity.over_rows or "chains" in quantity.parameters
     trial = next((t for t in right if not alone and rows_of(t.calls[0].given) > 1), None)

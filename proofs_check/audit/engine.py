@@ -1,4 +1,4 @@
-"""The audit itself: run the checks on what the code offers, and name the mistake by which the reference fits it."""
+"""The audit itself: run the checks of what the code offers, and name what they find wrong."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def mean(outcomes: Sequence[tuple[float, Any]], f: Function | None) -> Any:
 
 
 def products(f: Function | None) -> Function:
-    """Return the products of all entries of f of two results: independent, their mean is that of the means."""
+    """Return the products of all entries of f of two results; of independent ones, E factorises."""
 
     def of_both(pairs: Any) -> Any:
         first, second = (flat(_values(part, f)) for part in pairs)

@@ -1,7 +1,7 @@
-"""A name for what is wrong: the mistake under which the reference answers every recorded call as the code did.
+"""A name for what is wrong: the mistake under which the reference answers every recorded call as the code.
 
-A name needs values that agree, ordinary cases first, never raising alone.  An update is compared as it arrives
-in the parameters: of a wrong shape, it is spread or it raises.
+A name needs values that agree, ordinary cases first, never raising alone.  An update is compared as it
+arrives in the parameters: of a wrong shape, it is spread or it raises.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ All are optional.  What is missing is reported as not covered, never as passed; 
 nothing is offered are not mentioned.  Arrays are NumPy's, rows are samples.  ``rng`` stands for a NumPy
 ``Generator``: pass it on, or leave it where the code draws from the module's own, which is intercepted.
 
-``table()`` lists the quantities; ``exactgen audit --quantities`` prints it.  RBMs may offer ``train(rows, hidden,
-seed)`` too, the parameters after the code's own training.
+``table()`` lists the quantities; ``exactgen audit --quantities`` prints it.  RBMs may offer ``train(rows,
+hidden, seed)`` too, the parameters after the code's own training.
 """
 
 from __future__ import annotations

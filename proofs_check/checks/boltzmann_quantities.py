@@ -1,7 +1,7 @@
 """The quantities of RBMs that code may offer, each compared with the table of all energies.
 
-``theta`` is the reference's ``RBM``; an update is an RBM of *ascent directions*, to be added to the parameters,
-learning rate one.
+``theta`` is the reference's ``RBM``; an update is an RBM of *ascent directions*, to be added to the
+parameters, learning rate one.
 """
 
 from __future__ import annotations
@@ -177,9 +177,7 @@ def _gibbs_cases() -> list[Ask]:
 @quantity(
     "BA.alg1",
     cases=_gibbs_cases(),
-    expected=lambda theta, v: oracle.moments_of_laws(
-        oracle.up(theta)[oracle.places(v)] @ oracle.down(theta)
-    ),
+    expected=lambda theta, v: oracle.moments_of_laws(oracle.up(theta)[oracle.places(v)] @ oracle.down(theta)),
     observe=mean_of(oracle.moments, bound=1.0),
     rejects=("uniforms-shared-by-layers", "same-uniforms-for-layers", "means-for-hidden-samples"),
 )
@@ -427,9 +425,7 @@ def ais_log_partition(theta: RBM, *, base: Array, betas: Array, chains: int, rng
     ),
     rejects=("log-partition-added", "mean-of-log-weights", "missing-base-partition"),
 )
-def ais_log_likelihood(
-    theta: RBM, v: Array, *, base: Array, betas: Array, chains: int, rng: Rng
-) -> Array:
+def ais_log_likelihood(theta: RBM, v: Array, *, base: Array, betas: Array, chains: int, rng: Rng) -> Array:
     """log p(v) of each row, by that estimate of log Z"""
     log_z = ais_log_partition(theta, base=base, betas=betas, chains=chains, rng=rng)
     return likelihood.log_normalised(theta, v, log_z)

@@ -1,7 +1,7 @@
 """The quantities of directed layers and deep belief nets that code may offer, by sums over all states.
 
-``theta`` is the reference's ``DBN`` (``generative``, ``recognition``: a ``Sigmoid`` each for each directed layer,
-from the bottom; ``top``: an RBM).  The first two ask of one directed layer only.
+``theta`` is the reference's ``DBN`` (``generative``, ``recognition``: a ``Sigmoid`` each for each directed
+layer, from the bottom; ``top``: an RBM).  The first two ask of one directed layer only.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def _net(*units: int, scale: float = 1.0) -> DBN:
 
 
 def _two_layers() -> list[Ask]:
-    return [Ask(name, {"theta": _net(v, h, scale=scale), "x": rows(v)}) for name, (v, h, scale) in sizes().items()]
+    return [
+        Ask(name, {"theta": _net(v, h, scale=scale), "x": rows(v)}) for name, (v, h, scale) in sizes().items()
+    ]
 
 
 def _deep(*, layers: bool = False) -> list[Ask]:

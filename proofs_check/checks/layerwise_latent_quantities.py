@@ -1,7 +1,7 @@
 """The quantities of a latent variable under a table that code may offer.
 
-``layer`` is the reference's ``Sigmoid`` (W (V, H), b (V,)), states h are in the order of ``binary_states``, the rows
-of x differ, and ``weights`` are a law over them, P_D.
+``layer`` is the reference's ``Sigmoid`` (W (V, H), b (V,)), states h are in the order of ``binary_states``,
+the rows of x differ, and ``weights`` are a law over them, P_D.
 """
 
 from __future__ import annotations

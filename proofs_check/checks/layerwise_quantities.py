@@ -1,8 +1,8 @@
 """The quantities of auto-encoders that code may offer, by sums over all states of h and complex steps.
 
-``theta`` is the reference's ``AutoEncoder`` (``inference``: a ``Dense`` each for any number of layers, W (inputs,
-outputs), b; ``generative``: one), or with ``tied_weights=yes`` an RBM, whose W infers and generates.  A gradient is
-built as ``theta`` is, the mean over the rows, and ascends.
+``theta`` is the reference's ``AutoEncoder`` (``inference``: a ``Dense`` each for any number of layers, W
+(inputs, outputs), b; ``generative``: one), or with ``tied_weights=yes`` an RBM, whose W infers and generates.
+A gradient is built as ``theta`` is, the mean over the rows, and ascends.
 """
 
 from __future__ import annotations
@@ -154,8 +154,6 @@ def log_sampled_pass_grad(theta: Coder, x: Array, *, rng: Rng, tied_weights: str
     over_rows=True,
     rejects=("uniform-data-weights", "logarithm-of-the-sum", "data-factor-outside", "sum-for-mean"),
 )
-def autoencoder_criterion_grad(
-    theta: Coder, x: Array, weights: Array, *, tied_weights: str = "no"
-) -> Coder:
+def autoencoder_criterion_grad(theta: Coder, x: Array, weights: Array, *, tied_weights: str = "no") -> Coder:
     """the gradient of the criterion"""
     return _of_either(passes.log_sum_pass_grad, theta, x, weights=weights)

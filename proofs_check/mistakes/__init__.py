@@ -134,7 +134,9 @@ def _places(piece: Callable[..., Any]) -> list[tuple[Any, str]]:
                 if callable(thing):
                     places.setdefault(id(thing), []).append((owner, name))
         _index.update(size=size, places=places)
-    return [(owner, name) for owner, name in _index["places"].get(id(piece), ()) if vars(owner)[name] is piece]
+    return [
+        (owner, name) for owner, name in _index["places"].get(id(piece), ()) if vars(owner)[name] is piece
+    ]
 
 
 _index: dict[str, Any] = {}

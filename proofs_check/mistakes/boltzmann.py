@@ -261,6 +261,7 @@ mistake(
 # --- values
 
 _VALUES = (rbm.energy, rbm.free_energy, partition.log_partition, likelihood.log_likelihood)
+_UPDATES = (contrastive._contrast, contrastive.expected_pcd_step, likelihood.log_likelihood_grad)
 _ESTIMATES = (likelihood.pseudo_log_likelihood, likelihood.log_normalised)
 _within: ContextVar[bool] = ContextVar("within", default=False)
 
@@ -297,15 +298,7 @@ mistake(
 )
 mistake(
     "wrong-sign: The sign is wrong: what should be added is subtracted (an update would descend).",
-    dict.fromkeys(
-        (
-            contrastive._contrast,
-            contrastive.expected_pcd_step,
-            likelihood.log_likelihood_grad,
-        ),
-        negated(),
-    ),
-    _scaled(lambda _: -1.0, *_VALUES, *_ESTIMATES),
+    _scaled(lambda _: -1.0, *_UPDATES, *_VALUES, *_ESTIMATES),
 )
 mistake(
     "bits-for-nats: The logarithm is to base two: bits where nats belong.",
@@ -318,15 +311,7 @@ mistake(
 )
 mistake(
     "halved-energy: The value is half of what it should be: each pair of units is counted as if twice.",
-    dict.fromkeys(
-        (
-            contrastive._contrast,
-            contrastive.expected_pcd_step,
-            likelihood.log_likelihood_grad,
-        ),
-        returning(lambda update: scale(0.5, update)),
-    ),
-    _scaled(lambda _: 0.5, *_VALUES, likelihood.pseudo_log_likelihood),
+    _scaled(lambda _: 0.5, *_UPDATES, *_VALUES, likelihood.pseudo_log_likelihood),
 )
 mistake(
     "missing-log-partition: log Z is not subtracted: the value is -F(v), unnormalised.",

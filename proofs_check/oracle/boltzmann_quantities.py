@@ -1,4 +1,4 @@
-"""What every quantity of an RBM is, read off the table of all energies: sums over states, and nothing else."""
+"""What every quantity of an RBM is, read off the table of all energies: sums over states, nothing else."""
 
 from __future__ import annotations
 

@@ -87,7 +87,9 @@ def test_what_is_not_offered_is_not_covered() -> None:
 
     report = audit(MeansOnly())
     assert report.right == ["mean_hidden"]
-    assert set(report.not_covered) == {name for name, q in QUANTITIES.items() if q.group == "boltzmann_quantities"} - {"mean_hidden"}
+    assert set(report.not_covered) == {
+        name for name, q in QUANTITIES.items() if q.group == "boltzmann_quantities"
+    } - {"mean_hidden"}
     assert report.verdict == "0 findings; 1 quantities right; 15 not covered"
 
 
