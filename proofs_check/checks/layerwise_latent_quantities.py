@@ -29,6 +29,8 @@ def _tables() -> list[Ask]:
         for name, P_h in (("", law(s)), (", a state without mass", law(s) * (np.arange(s) > 0))):
             given = {"P_x_given_h": P, "P_h": P_h / P_h.sum(), "weights": law(n)[::-1].copy()}
             asks.append(Ask(f"{n} data, {s} states{name}", given))
+    weightless = {"P_x_given_h": expit(random(3, 2, scale=2.0)), "P_h": law(2)}
+    asks.append(Ask("3 data, one without weight", {**weightless, "weights": np.array([0.75, 0.25, 0.0])}))
     unlikely = {"P_x_given_h": np.array([[1e-200, 2e-200], [0.5, 0.25]])}
     half = np.array([0.5, 0.5])
     return [*asks, Ask("2 data, one of them improbable", {**unlikely, "P_h": half, "weights": half.copy()})]
