@@ -145,7 +145,7 @@ def quantity(
     return register
 
 
-SLACK: dict[str, float] = {"rtol": 1e-10, "atol": 1e-10}
+SLACK: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 """What naive code may lose to cancellation: tables of exponents cost the difference of their logarithms."""
 
 

@@ -202,7 +202,7 @@ def attempt(check: Check, impl: Any, asked: Asked, case: Any, *, key: Any) -> Tr
 def as_given(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as lists, those of ``theta`` by field."""
     theta = given.get("theta")
-    fields = theta._asdict() if hasattr(theta, "_asdict") else {}
+    fields = theta._asdict() if theta is not None and hasattr(theta, "_asdict") else {}
     rest = {name: x for name, x in given.items() if name != "theta"}
     return {name: _as_lists(x) for name, x in {**fields, **rest}.items()}
 

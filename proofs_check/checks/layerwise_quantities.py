@@ -18,6 +18,7 @@ from ...reference.layerwise import passes, stacks
 from ...reference.layerwise.stacks import AutoEncoder
 from ...reference.networks.layers import Dense
 from ..oracle import layerwise_quantities as oracle
+from ..oracle.derivative import derivative
 from ..quantity import Ask, mean_of, quantity
 from .directed_quantities import law, random, rows, sizes
 
@@ -117,7 +118,8 @@ def autoencoder_criterion(theta: Coder, x: Array, weights: Array, *, tied_weight
 )
 def log_sum_pass_grad(theta: Coder, x: Array, *, tied_weights: str = "no") -> Coder:
     """the gradient of the mean of log_sum_pass"""
-    return _of_either(passes.log_sum_pass_grad, theta, x)
+    gradient: Coder = _of_either(passes.log_sum_pass_grad, theta, x)
+    return gradient
 
 
 @quantity(
@@ -129,7 +131,8 @@ def log_sum_pass_grad(theta: Coder, x: Array, *, tied_weights: str = "no") -> Co
 )
 def log_mean_pass_grad(theta: Coder, x: Array, *, tied_weights: str = "no") -> Coder:
     """that of log_mean_pass: backpropagation"""
-    return _of_either(passes.log_mean_pass_grad, theta, x)
+    gradient: Coder = _of_either(passes.log_mean_pass_grad, theta, x)
+    return gradient
 
 
 @quantity(
@@ -142,13 +145,14 @@ def log_mean_pass_grad(theta: Coder, x: Array, *, tied_weights: str = "no") -> C
 )
 def log_sampled_pass_grad(theta: Coder, x: Array, *, rng: Rng, tied_weights: str = "no") -> Coder:
     """that of log_sampled_pass for h as drawn; for inference by the derivative of h's mean"""
-    return _of_either(passes.log_sampled_pass_grad, theta, x, rng=rng)
+    gradient: Coder = _of_either(passes.log_sampled_pass_grad, theta, x, rng=rng)
+    return gradient
 
 
 @quantity(
     "AO.eq25",
     cases=_coders(weighted=True),
-    expected=lambda theta, x, weights, **_: oracle.derivative(
+    expected=lambda theta, x, weights, **_: derivative(
         lambda moved: oracle.criterion(moved, x, weights), theta
     ),
     over_rows=True,
@@ -156,4 +160,5 @@ def log_sampled_pass_grad(theta: Coder, x: Array, *, rng: Rng, tied_weights: str
 )
 def autoencoder_criterion_grad(theta: Coder, x: Array, weights: Array, *, tied_weights: str = "no") -> Coder:
     """the gradient of the criterion"""
-    return _of_either(passes.log_sum_pass_grad, theta, x, weights=weights)
+    gradient: Coder = _of_either(passes.log_sum_pass_grad, theta, x, weights=weights)
+    return gradient
