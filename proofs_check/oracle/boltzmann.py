@@ -19,9 +19,11 @@ Table = Any
 """A NumPy array of numbers over states, real or complex."""
 
 
-def numbers(theta: RBM) -> RBM:
-    """Return the parameters as NumPy float64, from whatever backend and dtype they are of."""
-    return RBM(*(to_numpy(field).astype(np.float64) for field in theta))
+def numbers(theta: Any) -> Any:
+    """Return parameters, or a tree of them, as NumPy float64, from whatever backend and dtype they are of."""
+    if isinstance(theta, tuple):
+        return type(theta)(*map(numbers, theta))
+    return to_numpy(theta).astype(np.float64)
 
 
 def like(values: Any, array: Array) -> Array:

@@ -44,3 +44,24 @@ def kl(a: Table, b: Table) -> Any:
     """Return KL(a || b) of two laws."""
     mass = a.real > 0
     return np.sum(a[mass] * np.log(a[mass] / b[mass]))
+
+
+def parts_of(case: tuple[Any, int]) -> tuple[RBM, Table, int]:
+    """Return machine, law and k; a law that was rounded to float32 is made to sum to one."""
+    (theta, law), k = case
+    return theta, law / law.sum(), k
+
+
+def mean(weight: Table, values: RBM) -> RBM:
+    """Return the sum over trajectories of weight times value, field by field."""
+    return RBM(*(np.tensordot(weight, x, axes=1) for x in values))
+
+
+def weighted(weight: Table, values: RBM) -> RBM:
+    """Return weight times value of each trajectory, field by field."""
+    return RBM(*(weight.reshape(-1, *[1] * (x.ndim - 1)) * x for x in values))
+
+
+def size(direction: RBM) -> float:
+    """Return the Euclidean norm of all fields together."""
+    return float(np.sqrt(sum(np.sum(x**2) for x in direction)))

@@ -59,3 +59,9 @@ def rbm_laws(draw: DrawFn, /, *, zeros: bool = True, **sizes: Any) -> RBMLaw:
     """An RBM with a law of the data over its visible states; ``sizes`` go to ``rbms``."""
     theta = draw(rbms(**sizes))
     return RBMLaw(theta, draw(laws(2 ** theta.b.shape[0], zeros=zeros)))
+
+
+def path_cases(*, zeros: bool = True) -> st.SearchStrategy[tuple[RBMLaw, int]]:
+    """A machine, a law of the data, and k: no more than 4096 trajectories of k Gibbs steps."""
+    laws_of_data = rbm_laws(max_visible=2, max_hidden=3, saturation=2.0, zeros=zeros)
+    return st.tuples(laws_of_data, st.sampled_from((1, 2)))
