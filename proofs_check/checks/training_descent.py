@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -204,7 +205,7 @@ def minibatch_gradient_is_a_share_of_the_whole(impl: Implementation, case: Logit
         moved = []
         for batch in combinations(range(N), b):
             x = plain.x[list(batch)]
-            grad = derivative(lambda a, x=x: _nll(a, x), plain.theta)
+            grad = derivative(partial(_nll, x=x), plain.theta)
             ascent = -_softmax_nll(impl, case.theta, x)[1]
             theta, _ = method.ascend(method.start(case.theta), case.theta, ascent)
             agree(theta, plain.theta - 0.5 * grad, f"theta after a step on {batch}", atol=1e-10)

@@ -25,7 +25,7 @@ def _bias_last(right: Any, net: Any, theta: Any, x: Array) -> tuple[Array, ...]:
     return (*before, last + theta[-1].b)
 
 
-def _activations_reversed(right: Any, net: Any, theta: Any, x: Array) -> tuple[Array, ...]:
+def _activations_reversed(right: Any, net: Any, theta: Any, x: Array) -> Any:
     return right(tuple(layer for pair in zip(net[::2], net[::-2], strict=True) for layer in pair), theta, x)
 
 
@@ -33,7 +33,7 @@ def _first_skipped(right: Any, net: Any, theta: Any, x: Array) -> tuple[Array, .
     return (x, x, *right(net, theta, x)[3:])
 
 
-def _first_alone(right: Any, net: Any, theta: Any, x: Array) -> tuple[Array, ...]:
+def _first_alone(right: Any, net: Any, theta: Any, x: Array) -> Any:
     return right(net[:1], theta[:1], x)
 
 
