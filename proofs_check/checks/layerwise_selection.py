@@ -24,6 +24,7 @@ from ...reference.layerwise.selection import Lower
 from ...reference.numerics import sigmoid
 from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance
 from ..oracle.boltzmann import like, states
+from ..oracle.directed import bits
 from ..oracle.layerwise import Numbers, dual_bound, log_lik, numbers
 from ..strategies import (
     Bottom,
@@ -36,7 +37,6 @@ from ..strategies import (
     laws,
     weights,
 )
-from .ao_autoencoders import bits
 from .layerwise_marginal import best, explained
 
 SOLVERS = ("em-stopped-early", "data-alike (of the best marginal)", "best-state-for-law")

@@ -25,9 +25,10 @@ from ...reference.trees import add, difference, scale, tree_map
 from ..check import EXACTLY, Implementation, agree, at_most, check, ensure, to_tolerance, tolerance
 from ..oracle.boltzmann import states
 from ..oracle.derivative import derivative
+from ..oracle.directed import bits
 from ..oracle.layerwise import Numbers, dual_bound, numbers
+from ..oracle.layerwise_autoencoders import mean_pass, through
 from ..strategies import arrays, binary_rows, hundredths, laws, weights
-from .ao_autoencoders import bits, mean_pass, through
 from .layerwise_marginal import GAP
 
 RATE, STEPS = 0.5, 3

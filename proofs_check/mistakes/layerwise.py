@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from ...reference.directed.mixtures import Likelihoods
+from ...reference.laws import log_table
 from ...reference.layerwise import incorporation, passes
 from ...reference.trees import scale
 from . import Wrong, mistake
@@ -165,14 +166,14 @@ mistake(
 mistake(
     "logarithm-of-the-mean: "
     "The logarithm is taken of the mean over the data, instead of the mean of logarithms.",
-    criterion(lambda passed, w: logsumexp(passed + 2 * np.log(w))),
-    weighed(lambda passed, w: softmax(passed + 2 * np.log(w))),
+    criterion(lambda passed, w: logsumexp(passed + 2 * log_table(w))),
+    weighed(lambda passed, w: softmax(passed + 2 * log_table(w))),
 )
 mistake(
     "logarithm-of-the-sum: "
     "The logarithm is taken of the sum over data and h, instead of the mean over data of logarithms.",
-    criterion(lambda passed, w: logsumexp(passed + np.log(w))),
-    weighed(lambda passed, w: softmax(passed + np.log(w))),
+    criterion(lambda passed, w: logsumexp(passed + log_table(w))),
+    weighed(lambda passed, w: softmax(passed + log_table(w))),
 )
 mistake(
     "data-factor-outside: "

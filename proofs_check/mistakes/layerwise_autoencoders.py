@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import entr, expit
 
 from ...backends.streams import as_stream
 from ...reference.boltzmann.rbm import RBM
@@ -335,7 +335,7 @@ def _values(factor: float) -> Pieces:
 
     def of_data(right: Any, theta: Any, x: Array, *, weights: Array | None = None) -> Array:
         w = uniform(len(x)) if weights is None else weights
-        return factor * np.sum(w * (_RIGHT(theta, x) + np.log(w)))
+        return factor * (w @ _RIGHT(theta, x) - entr(w).sum())
 
     return {
         passes.log_sum_pass: whole,
