@@ -124,7 +124,7 @@ KINDS = [
     ),
     Kind("Prob", "in [0, 1]", FLOATING, "probabilities in [0, 1]", lambda xp, x: (x >= 0) & (x <= 1)),
     # An entry of a law may exceed one by rounding: the sum bounds it.
-    Kind("Law", "law", FLOATING, "probabilities, none negative", lambda xp, x: x >= 0),
+    Kind("Law", "summing to one", FLOATING, "probabilities, none negative", lambda xp, x: x >= 0),
     Kind(
         "NotNegative", "", FLOATING, "finite numbers, none negative", lambda xp, x: (x >= 0) & xp.isfinite(x)
     ),

@@ -296,11 +296,11 @@ def test_values_unchecked_leave_shapes_checked() -> None:
 
 def test_the_docstring_has_the_shapes() -> None:
     assert rows.__doc__ is not None
-    line = "    Shapes: v (n, V) binary, weights (n,) law -> (n, H).\n    Exactness: exact.\n"
+    line = "    Shapes: v (n, V) binary, weights (n,) summing to one -> (n, H).\n    Exactness: exact.\n"
     assert line in rows.__doc__
     assert broadcast.__doc__ == "Return x y.\n\n    Shapes: x (...) binary, y (...) -> (...).\n"
     assert kinds.__doc__ is not None
-    assert "index (_,) indices below 2^H, states (2^H,) law" in kinds.__doc__
+    assert "index (_,) indices below 2^H, states (2^H,) summing to one" in kinds.__doc__
 
 
 def test_a_contract_tells_names_kinds_and_lengths() -> None:
