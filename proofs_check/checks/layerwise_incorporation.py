@@ -42,7 +42,14 @@ STEPS = ("data-alike (of the mean posterior)", "old-law-dropped", "overrelaxed")
     cases=candidates(),
     examples=40,
     evidence=DEFINITION,
-    rejects=(*STEPS, "posterior-not-normalised", "data-alike (of the log-likelihood)"),
+    rejects=(
+        *STEPS,
+        "posterior-not-normalised",
+        "normalised-over-data",
+        "old-law-counted-twice",
+        "logs-averaged",
+        "data-alike (of the log-likelihood)",
+    ),
 )
 def data_incorporation_is_the_mean_posterior(impl: Implementation, case: Candidate) -> None:
     """Q_cond(h|x) by Bayes' rule, averaged over the data; its mass is one, its support within that of Q.

@@ -46,7 +46,8 @@ def posterior(wrong: Callable[[Array, Array], Array]) -> Pieces:
 
 
 def _posterior(P: Array, Q: Array) -> Array:
-    return P * Q / (P * Q).sum(axis=1, keepdims=True)
+    total = (P * Q).sum(axis=1, keepdims=True)
+    return np.divide(P * Q, total, out=np.zeros_like(P), where=total > 0)
 
 
 def _normalised(joint: Array) -> Array:
