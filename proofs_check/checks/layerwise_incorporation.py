@@ -51,12 +51,12 @@ STEPS = ("data-alike (of the mean posterior)", "old-law-dropped", "overrelaxed")
         "data-alike (of the log-likelihood)",
     ),
 )
-def data_incorporation_is_the_mean_posterior(impl: Implementation, case: Candidate) -> None:
+def data_incorporation_is_the_mean_posterior(impl: Implementation, case: Candidate, plain: Candidate) -> None:
     """Q_cond(h|x) by Bayes' rule, averaged over the data; its mass is one, its support within that of Q.
 
     Only data that occur need a posterior: one that is impossible under Q and occurs leaves the map undefined.
     """
-    A, data, Q = (numbers(x) for x in case)
+    A, data, Q = plain
     p = explained(case.A)
     agree(
         impl.log_likelihood(p, case.Q, weights=case.data), log_lik(A, data, Q), "log-likelihood", of="AO.eq31"
@@ -81,12 +81,14 @@ def data_incorporation_is_the_mean_posterior(impl: Implementation, case: Candida
     evidence=EXACTLY,
     rejects=STEPS,
 )
-def data_incorporation_never_lowers_the_likelihood(impl: Implementation, case: Candidate) -> None:
+def data_incorporation_never_lowers_the_likelihood(
+    impl: Implementation, case: Candidate, plain: Candidate
+) -> None:
     """L(Q+) - L(Q) >= KL(Q+ || Q) >= 0: strictly up but where Q is a fixed point.
 
     The map is defined where no datum is impossible under Q, that is, where L(Q) is finite.
     """
-    A, data, Q = (numbers(x) for x in case)
+    A, data, Q = plain
     found = numbers(impl.incorporate(explained(case.A), case.Q, weights=case.data))
     gain = log_lik(A, data, found) - log_lik(A, data, Q)
     of = ("AO.prop7", "AO.prop7a")
@@ -144,7 +146,9 @@ def every_fixed_point_is_a_best_marginal(impl: Implementation, case: Candidate) 
         "support-only",
     ),
 )
-def fixed_points_are_the_best_laws_of_their_faces(impl: Implementation, case: Candidate) -> None:
+def fixed_points_are_the_best_laws_of_their_faces(
+    impl: Implementation, case: Candidate, plain: Candidate
+) -> None:
     """On every face: its best law is a fixed point, g = 1 on its support; it is a best marginal iff g <= 1.
 
     Conversely any law loses at most log max g over its support to the best of its face: where a step does
@@ -154,7 +158,7 @@ def fixed_points_are_the_best_laws_of_their_faces(impl: Implementation, case: Ca
     From the uniform law t steps come within log(S) / t nats of U_D (Csiszar and Tusnady): mass vanishes
     from where it is not wanted, but only in the limit.
     """
-    A, data, some = (numbers(x) for x in case)
+    A, data, some = plain
     of = ("AO.prop7", "AO.prop7b")
     p, top = explained(case.A), best(impl, case.A, case.data)
     U = dual_bound(A, data, numbers(top.Q))
@@ -199,10 +203,9 @@ def fixed_points_are_the_best_laws_of_their_faces(impl: Implementation, case: Ca
     evidence=EXACTLY,
     rejects=STEPS,
 )
-def data_incorporation_is_a_step_of_em(impl: Implementation, case: Any) -> None:
+def data_incorporation_is_a_step_of_em(impl: Implementation, case: Any, plain: Any) -> None:
     """Q+ maximises sum_x P_D(x) sum_h P_t(h|x) log[P(x|h) Q(h)], by exactly KL(Q+ || R) over any other R."""
-    (A, data, Q), counts = case
-    a, d, q = numbers(A), numbers(data), numbers(Q)
+    (A, data, Q), ((a, d, q), counts) = case[0], plain
     posterior, of = posterior_table(a, q), ("AO.prop7", "AO.prop7c")
 
     def surrogate(law: Numbers) -> float:
@@ -246,15 +249,14 @@ def log(p: float) -> float:
     evidence=EXACTLY,
     rejects=("old-law-dropped", "prior-for-posterior"),
 )
-def surrogate_of_a_tuple_is_a_sum_over_its_members(impl: Implementation, case: Any) -> None:
+def surrogate_of_a_tuple_is_a_sum_over_its_members(impl: Implementation, case: Any, plain: Any) -> None:
     """sum_hh P_t(hh|xx) log P(xx, hh) over all |H|^n tuples hh = sum_i sum_h P_t(h|x_i) log P(x_i, h).
 
     What has no probability given x counts for nothing, 0 log 0 = 0; both are minus infinity where the law
     that varies leaves out what x may come from.
     """
-    (A, _, Q), x, other = case
-    a, q, R = numbers(A), numbers(Q), numbers(other)
-    rows = a[np.asarray(x, dtype=int)]
+    (A, _, Q), ((a, _, q), x, R) = case[0], plain
+    rows = a[x.astype(int)]
     tuples, weights, logs = list(product(range(q.size), repeat=len(rows))), [], []
     for hh in tuples:
         weight = math.prod(row[h] * q[h] for row, h in zip(rows, hh, strict=True))
