@@ -65,8 +65,10 @@ def maximiser(f: Callable[[float], float]) -> float:
 
 def solution_of_eq_29_is_best_given_its_own_hidden_law(impl: Implementation, law: Array) -> None:
     """As printed: where w solves eq. 29, it is the best bottom parameter for the hidden law that w makes."""
-    w = maximiser(lambda w: value(impl, w, w, law))
-    g = maximiser(lambda g: value(impl, g, w, law))
+    D = to_numpy(law).astype(float)
+    w = maximiser(lambda w: exact_value(w, w, D))
+    g = maximiser(lambda g: exact_value(g, w, D))
+    agree(value(impl, g, w, law), exact_value(g, w, D), "L(g, w)", rtol=1e-9)
     agree(g, w, "best g for Q_{D,w}, with w the solution of eq. 29", rtol=0, atol=0.05)
 
 
@@ -89,7 +91,9 @@ def solution_of_eq_29_is_best_given_its_own_hidden_law(impl: Implementation, law
 def solution_of_eq_29_balances_two_derivatives(impl: Implementation, law: Array) -> None:
     """At an inner solution of eq. 29 the derivatives of L(g, i) in its two arguments cancel, no more."""
     D = to_numpy(law).astype(float)
-    w = maximiser(lambda w: value(impl, w, w, law))
+    w = maximiser(lambda w: exact_value(w, w, D))
+    for g, i in ((w, w), (1.5, w), (w, -0.5)):
+        agree(value(impl, g, i, law), exact_value(g, i, D), "L(g, i)", rtol=1e-9)
     if abs(w) < 7.9:
         of_g, of_i = slopes(w, D)
         agree(of_g + of_i, 0.0, f"dL/dg + dL/di at w = {w:.4f}", atol=1e-4)
@@ -102,14 +106,11 @@ FINE_TUNING = {
 EXAMPLES = [np.array([0.2, 0.1, 0.1, 0.6]), np.array([0.3, 0.1, 0.1, 0.5])]
 
 
-def solutions(impl: Implementation, law: Array) -> tuple[float, float]:
+def solutions(D: Table) -> tuple[float, float]:
     """Return the solutions of eq. 29 and of eq. 30."""
-    D = to_numpy(law).astype(float)
     return (
-        maximiser(lambda w: value(impl, w, w, law)),
-        maximiser(
-            lambda w: float(D @ np.log(to_numpy(impl.marginal_visible(machine_like(w, law))).astype(float)))
-        ),
+        maximiser(lambda w: exact_value(w, w, D)),
+        maximiser(lambda w: D @ oracle.log_visible(machine(w))),
     )
 
 
@@ -142,7 +143,12 @@ def one_step_and_stationary_criteria_have_different_solutions(impl: Implementati
     training, unless the top misses its target, is checked with the best optimistic layer (2.5b).
     """
     D = to_numpy(law).astype(float)
-    one_step, stationary = solutions(impl, law)
+    one_step, stationary = solutions(D)
+    agree(
+        value(impl, one_step, one_step, law), exact_value(one_step, one_step, D), "E_D log P1", of="AO.eq29"
+    )
+    model = impl.marginal_visible(machine_like(stationary, law))
+    agree(model, np.exp(oracle.log_visible(machine(stationary))), "P_RBM(x)", of="AO.eq30")
     both = one_step, stationary
     ensure(abs(one_step - stationary) > 0.01, "the solutions differ", of="AO.sec2.5g", actual=both)
     agree(sum(slopes(one_step, D)), 0.0, "slope of eq. 29 at its solution", of="AO.eq29", atol=1e-4)
