@@ -17,8 +17,6 @@ from ..oracle.boltzmann import like
 from ..strategies import Data, data_sets, joint_laws, values
 from ..strategies import laws as law_tables
 
-DISTINCT = 1e-5  # tables are counts over their sum: what is not equal differs by more
-
 # --- independent data -------------------------------------------------------------------------------------
 
 
@@ -50,8 +48,11 @@ def independent_and_identical(impl: Implementation, case: Any, plain: Any) -> No
         table = to_numpy(joint).astype(float)
         for i in range(3):
             agree(oracle.margin(table, (i,)), plain, f"marginal of copy {i}")
-        ensure(oracle.factorises(table, DISTINCT), "independence of all events of the copies")
-    expected, said = oracle.factorises(table, DISTINCT), impl.is_independent(joint, tolerance=DISTINCT)
+        ensure(oracle.factorises(table, oracle.DISTINCT), "independence of all events of the copies")
+    expected, said = (
+        oracle.factorises(table, oracle.DISTINCT),
+        impl.is_independent(joint, tolerance=oracle.DISTINCT),
+    )
     ensure(said == expected, "independence", expected=expected, actual=said)
 
 
@@ -88,8 +89,8 @@ def iid_data_factorise(impl: Implementation, case: tuple[Any, int], plain: tuple
     joint = impl.product_law(*[law] * N) if law.ndim == 1 else law
     full = to_numpy(joint).astype(float)
     margins = [oracle.margin(full, (n,)) for n in range(N)]
-    identical = all(oracle.total_variation(m, margins[0]) <= DISTINCT for m in margins)
-    iid = identical and impl.is_independent(joint, tolerance=DISTINCT)
+    identical = all(oracle.total_variation(m, margins[0]) <= oracle.DISTINCT for m in margins)
+    iid = identical and impl.is_independent(joint, tolerance=oracle.DISTINCT)
     one = like(table if law.ndim == 1 else margins[0], law)
     xp, apart = array_namespace(law), 0.0
     for x in product(*map(range, full.shape)):
@@ -97,7 +98,7 @@ def iid_data_factorise(impl: Implementation, case: tuple[Any, int], plain: tuple
         if law.ndim == 1 or iid:
             agree(found, float(full[x]), f"P(D | M) of D = {x}")
         apart = max(apart, abs(found - float(full[x])))
-    ensure(iid == (apart <= DISTINCT), "P(D | M) = prod P(x_n | M) for all D where the points are IID")
+    ensure(iid == (apart <= oracle.DISTINCT), "P(D | M) = prod P(x_n | M) for all D where the points are IID")
 
 
 # --- prediction and point estimates -----------------------------------------------------------------------

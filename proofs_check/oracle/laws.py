@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+DISTINCT = 1e-5
+"""Tables of cases are counts of at most a few hundred over their sum: what is not equal differs by more."""
+
 
 def mean(law: Any, f: Any) -> float:
     """Return sum p f over the values of positive probability."""
