@@ -6,7 +6,6 @@ derivative of anything is exact by the complex step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -124,19 +123,6 @@ def expected_cd(theta: RBM, law: Table, k: int) -> RBM:
     """Return data statistics minus the statistics after k sweeps, both in expectation."""
     data, chain = mean_statistics(theta, law), mean_statistics(theta, law_after(theta, law, k))
     return RBM(*(d - c for d, c in zip(data, chain, strict=True)))
-
-
-def gradient(f: Callable[[RBM], Any], theta: RBM) -> RBM:
-    """Return the derivatives of ``f(theta)``, of any shape, appended as last axes: complex step."""
-    fields = []
-    for which, values in enumerate(theta):
-        slots = []
-        for at in np.ndindex(values.shape):
-            moved = [np.array(field, dtype=complex) for field in theta]
-            moved[which][at] += 1e-30j
-            slots.append(np.asarray(f(RBM(*moved))).imag / 1e-30)
-        fields.append(np.stack(slots, axis=-1).reshape(*slots[0].shape, *values.shape))
-    return RBM(*fields)
 
 
 def mean_log_likelihood(theta: RBM, law: Table) -> Any:
