@@ -280,7 +280,7 @@ def ascent_of_the_bound_goes_by_the_best_marginal_of_each_layer(impl: Implementa
         Q = of_two_states(conditional(W, b, x), data)
 
         def mean_log(theta: Any, Q: Numbers = Q) -> Any:
-            return data @ np.log(conditional(*theta, x) @ Q)
+            return data @ np.log(conditional(theta[0], theta[1], x) @ Q)
 
         W, b = add((W, b), scale(RATE, derivative(mean_log, (W, b))))
     layer, found = impl.train_optimistic_layer(
