@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -210,6 +211,11 @@ def directions(impl: Implementation, case: Tuned) -> Iterator[tuple[str, int, DB
     yield "mean of the direction, k=1", 1, rebuild(theta, means)
 
 
+def mean_log_recognition(drawn: Table, up: Sigmoid) -> Any:
+    """Return the mean of log q(h | x) under a joint law of (h, x)."""
+    return (drawn * log_given(up).T).sum()
+
+
 def trained_as_a_machine(impl: Implementation, case: Tuned, plain: Tuned) -> None:
     """As printed: the generative weights follow the expected CD-1 ([BA] eq. 8-9) of each layer."""
     theta, rules = plain.theta, []
@@ -269,7 +275,7 @@ def top_learns_as_a_machine_and_sleep_teaches_recognition(
         law = boltzmann.law_after(own.top, law, k)
         for level in reversed(range(len(own.generative))):
             drawn = law[:, None] * np.exp(log_given(own.generative[level]))  # of (h, x)
-            slope = derivative(lambda up, p=drawn: (p * log_given(up).T).sum(), own.recognition[level])
+            slope = derivative(partial(mean_log_recognition, drawn), own.recognition[level])
             found = ours.recognition[level]
             agree(found, slope, f"{what}: recognition {level}", of="BA.alg3.3", rtol=1e-9, atol=1e-11)
             law = drawn.sum(axis=0)

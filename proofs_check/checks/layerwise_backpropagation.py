@@ -35,6 +35,11 @@ def every(theta: AutoEncoder) -> Any:
     return like(states(units(theta)[0]), theta.generative[-1].b)
 
 
+def mean_of(f: Any, x: Any, *, tied: bool = False) -> Any:
+    """Return the mean of a pass over rows, as a function of an auto-encoder or of tied weights."""
+    return lambda theta: f(untied(theta) if tied else theta, x).mean()
+
+
 # --- what becomes of h (footnote 3) -----------------------------------------------------------------------
 
 
@@ -152,7 +157,7 @@ def each_pass_has_its_gradient(impl: Implementation, case: Encoder, plain: Encod
     """
     (theta, data), x = plain, every(case.theta)
     rows = states(units(theta)[0])
-    exact = derivative(lambda at: mean_pass(at, rows).mean(), theta)
+    exact = derivative(mean_of(mean_pass, rows), theta)
     agree(impl.log_mean_pass_grad(case.theta, x), exact, "h at its mean", rtol=1e-8, atol=1e-9)
     exact = derivative(lambda at: data @ sum_pass(at, rows), theta)
     found = impl.log_sum_pass_grad(case.theta, x, weights=case.data)
@@ -177,7 +182,7 @@ def gradients_reach_the_layers_below(impl: Implementation, case: Encoder, plain:
         ("h at its mean", impl.log_mean_pass_grad, mean_pass),
         ("summed over h", impl.log_sum_pass_grad, sum_pass),
     ):
-        exact = derivative(lambda at, f=f: f(at, rows).mean(), theta)
+        exact = derivative(mean_of(f, rows), theta)
         agree(of(case.theta, x), exact, name, rtol=1e-8, atol=1e-9)
 
 
@@ -211,7 +216,7 @@ def untied(machine: RBM) -> AutoEncoder:
 def backpropagation_ascends_eq_25(impl: Implementation, case: Tied, plain: Tied) -> None:
     """As printed: the direction of backpropagation with cross-entropy ascends eq. 25."""
     step = impl.tied_grad(impl.log_mean_pass_grad(impl.untie(case.machine), case.x))
-    slope = derivative(lambda m: sum_pass(untied(m), plain.x).mean(), plain.machine)
+    slope = derivative(mean_of(sum_pass, plain.x, tied=True), plain.machine)
     along = sum(float((to_numpy(a) * b).sum()) for a, b in zip(step, slope, strict=True))
     at_most(0.0, along, "derivative of eq. 25 along the step of backpropagation")
 
@@ -252,9 +257,9 @@ def backpropagation_ascends_the_pass_at_the_mean(impl: Implementation, case: Tie
         ("the gradient of eq. 25", impl.log_sum_pass_grad, sum_pass),
     ):
         found = of(theta, case.x)
-        exact = derivative(lambda at, f=f: f(at, plain.x).mean(), untied(plain.machine))
+        exact = derivative(mean_of(f, plain.x), untied(plain.machine))
         agree(found, exact, name, rtol=1e-8, atol=1e-10)
-        exact = derivative(lambda m, f=f: f(untied(m), plain.x).mean(), plain.machine)
+        exact = derivative(mean_of(f, plain.x, tied=True), plain.machine)
         agree(impl.tied_grad(found), exact, f"{name}, weights tied", rtol=1e-8, atol=1e-10)
     (up,) = theta.inference
     certain = theta._replace(inference=(Dense(200 * up.W, 200 * up.b + 100.0),))
@@ -288,7 +293,7 @@ def gradient_is_a_series_along_the_gibbs_chain(
     (theta, t), own = case, plain[0]
     up, down = np.exp(boltzmann.log_up(own)), np.exp(boltzmann.log_down(own))
     of_up, of_down = (derivative(f, own) for f in (boltzmann.log_up, boltzmann.log_down))
-    rows = states(own.b.size)
+    of_visible, rows = derivative(boltzmann.log_visible, own), states(own.b.size)
     x = like(rows, theta.b)
     for start, law in enumerate(np.eye(len(rows))):
         at_end = impl.gibbs_law(theta, like(law, theta.b), steps=t - 1)
@@ -303,8 +308,8 @@ def gradient_is_a_series_along_the_gibbs_chain(
                 series = series + np.einsum("hx,xh...->...", after, getattr(of_up, name))
                 current = after.sum(axis=0)
             agree(getattr(whole, name), series, f"gradient in {name}, x_1 = {start}", rtol=1e-7, atol=1e-8)
-        exact = derivative(lambda m, p=law: p @ boltzmann.log_visible(m), own)
-        agree(whole, exact, f"gradient, x_1 = {start}", rtol=1e-7, atol=1e-8)
+        exact = tuple(part[start] for part in of_visible)
+        agree(tuple(whole), exact, f"gradient, x_1 = {start}", rtol=1e-7, atol=1e-8)
         h = 1 / (1 + np.exp(-(rows[start] @ own.W + own.c)))
         error = rows[start] - 1 / (1 + np.exp(-(own.W @ h + own.b)))
         (found,) = impl.log_mean_pass_grad(impl.untie(theta), x[start : start + 1, :]).generative

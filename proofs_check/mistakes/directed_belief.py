@@ -38,7 +38,7 @@ def _largest(right: Any, net: Any, x: Array) -> Array:
         return np.log(joint.reshape(len(joint), -1).max(axis=1))
 
 
-def _upper_uniform(right: Any, layers: Any) -> Table:
+def _upper_uniform(right: Any, layers: Any) -> Any:
     if len(layers) == 1:
         return right(layers)
     mean = np.exp(log_conditional_table(layers[0])).mean(axis=1, keepdims=True)

@@ -16,6 +16,8 @@ from .patterns import given, instead, negated, returning, scaled, with_fields
 
 Array = Any
 
+_PRIOR, _ENTROPY = dbn_bound.log_prior, dbn_bound.entropy
+
 # --- the joint law ----------------------------------------------------------------------------------------
 
 
@@ -40,7 +42,7 @@ mistake(
 )
 
 
-def _with_lower_hidden_bias(right: Any, machines: Any) -> DBN:
+def _with_lower_hidden_bias(right: Any, machines: Any) -> Any:
     theta = right(machines)
     biases = sum((m.c for m in machines[-2:-1]), start=theta.top.b)
     return theta._replace(top=theta.top._replace(b=biases))
@@ -63,8 +65,6 @@ mistake(
 def _first_biases(theta: DBN) -> Array:
     return [*(layer.b for layer in theta.generative), theta.top.b, theta.top.c][1]
 
-
-_PRIOR = dbn_bound.log_prior
 
 # --- the bound --------------------------------------------------------------------------------------------
 
@@ -152,4 +152,3 @@ mistake(
     "entropy-kept-in-the-objective: The entropy of q is part of the second machine's objective.",
     {dbn_bound.mean_log: lambda right, q, log_p: right(q, log_p) + _ENTROPY(q)},
 )
-_ENTROPY = dbn_bound.entropy

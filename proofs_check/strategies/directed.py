@@ -82,7 +82,7 @@ def dbns(draw: DrawFn, /, *, least: int = 2, most: int = 4, max_units: int = 7, 
 
 
 @st.composite
-def dbn_cases(draw: DrawFn, /, *, zeros: bool = True, **sizes: int) -> DBNCase:
+def dbn_cases(draw: DrawFn, /, *, zeros: bool = True, **sizes: Any) -> DBNCase:
     """A net, rows of v, and a law over h1, some states without mass unless ``zeros`` is false."""
     theta = draw(dbns(**sizes))
     visible, hidden = (theta.generative or (theta.top,))[0].W.shape

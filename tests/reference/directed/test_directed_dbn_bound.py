@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from exactgen.backends.arrays import to_numpy
 from exactgen.reference.boltzmann.rbm import RBM
-from exactgen.reference.directed.dbn import DBN, stack, upside_down
+from exactgen.reference.directed.dbn import DBN, log_marginal, stack, upside_down
 from exactgen.reference.directed.dbn_bound import (
     bound_log_likelihood,
     elbo,
@@ -64,8 +64,9 @@ def sum_over(down, top, sizes, *known):
 def test_bound_is_the_mean_log_ratio_under_the_recognition(xp, sizes):
     theta, down, up, top = model(xp, sizes)
     v = states(sizes[0])[1:4]
-    ours = to_numpy(bound_log_likelihood(theta, xp(v)))
-    for x, bound in zip(v, ours, strict=True):
+    ours, exact = (to_numpy(f(theta, xp(v))) for f in (bound_log_likelihood, log_marginal))
+    for x, bound, log_p in zip(v, ours, exact, strict=True):
+        assert log_p == pytest.approx(sum_over(down, top, sizes, x), rel=1e-11)
         total = 0.0
         for hidden in itertools.product(*(states(n) for n in sizes[1:-1])):
             layers = (x, *hidden)
