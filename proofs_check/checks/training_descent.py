@@ -169,22 +169,22 @@ def _softmax_nll(impl: Implementation, theta: Any, x: Any) -> tuple[float, Any]:
     rejects=("wrong-way", "nine-times-the-rate", "prediction-for-gradient"),
 )
 def gradient_descent_lowers_the_nll(impl: Implementation, case: Logits, plain: Logits) -> None:
-    """theta - eta grad lowers a smooth NLL by at least eta/2 |grad|^2, for eta = 1/L; here L = N.
+    """theta_t - eta_t grad lowers a smooth NLL by at least eta_t/2 |grad|^2, for eta_t <= 1/L; here L = N.
 
     The curvature of N softmax losses is N (diag p - p p^T), which is below N.
     """
     N, theta, by_hand = len(plain.x), case.theta, plain.theta
-    method = impl.sgd(1 / N)
+    method = impl.sgd(lambda t: 1 / (N * t))
     state = method.start(theta)
     for t in range(1, 5):
         loss, grad = _softmax_nll(impl, theta, plain.x)
         theta, state = method.descend(state, theta, grad)
         exact = derivative(lambda a: _nll(a, plain.x), by_hand)
         agree(loss, _nll(by_hand, plain.x), f"NLL before step {t}", atol=1e-9)
-        by_hand = by_hand - exact / N
+        by_hand = by_hand - exact / (N * t)
         agree(theta, by_hand, f"theta after step {t}", atol=1e-9)
         after = _softmax_nll(impl, theta, plain.x)[0]
-        at_most(after, loss - (exact**2).sum() / (2 * N), f"NLL after step {t}", slack=1e-9)
+        at_most(after, loss - (exact**2).sum() / (2 * N * t), f"NLL after step {t}", slack=1e-9)
 
 
 @check(

@@ -8,7 +8,7 @@ from ...backends.arrays import Array, array_namespace
 from ...reference import optimizers
 from ...reference.networks import errors, layers
 from ...reference.training import fit as fitting
-from . import mistake
+from . import Wrong, mistake
 from .patterns import given, returning, scaled
 
 Optimizer = optimizers.Optimizer
@@ -18,15 +18,17 @@ def _other_way(right: Any, self: Any, state: Any, theta: Any, gradient: Any, sig
     return right(self, state, theta, gradient, -sign)
 
 
+def _with_rate(factor: float) -> Wrong:
+    return given(lambda rate: lambda t: factor * (rate(t) if callable(rate) else rate))
+
+
 def _first_alone(right: Any, logits: Array, target: Array) -> Array:
     return right(logits, array_namespace(target).broadcast_to(target[:1, :], target.shape))
 
 
 mistake("wrong-way: Steps raise what they should lower.", {Optimizer._step: _other_way})
-mistake("half-the-rate: Steps are half as long.", {optimizers.sgd: given(lambda rate: rate / 2)})
-mistake(
-    "nine-times-the-rate: The rate is beyond what converges.", {optimizers.sgd: given(lambda rate: 9 * rate)}
-)
+mistake("half-the-rate: Steps are half as long.", {optimizers.sgd: _with_rate(0.5)})
+mistake("nine-times-the-rate: The rate is beyond what converges.", {optimizers.sgd: _with_rate(9.0)})
 mistake(
     "prediction-for-gradient: The gradient in the logits is the softmax, without the target.",
     {errors.softmax_cross_entropy_grad: lambda right, logits, target: layers.softmax(logits)},
