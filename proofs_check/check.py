@@ -65,10 +65,9 @@ class Check:
     cases: Any  # a Hypothesis strategy, or a sequence of fixed cases
     evidence: Evidence
     implementation: Implementation
-    mutants: Mapping[str, Implementation]
+    rejects: tuple[str, ...]  # mistakes of the catalogue, by name or "family:name"
     examples: int = 25
     family: str = ""
-    rejects: tuple[str, ...] = ()  # mistakes of the catalogue, by name or "family:name"
     printed: CheckFunction | None = None  # the statement as printed, where it is false
     correction: str = ""  # what `run` verifies instead, in words and formula
     assuming: str = ""  # a condition that the text omits, and under which `run` verifies it
@@ -101,8 +100,7 @@ def check(
     of: ModuleType | Sequence[ModuleType] | Implementation,
     cases: Any,
     evidence: Evidence,
-    rejects: Sequence[str] = (),
-    mutants: Mapping[str, Mapping[str, Any]] | None = None,
+    rejects: Sequence[str],
     examples: int = 25,
     printed: CheckFunction | None = None,
     correction: str = "",
@@ -133,7 +131,7 @@ def check(
         name = run.__name__
         if name in REGISTRY:
             raise ValueError(f"two checks are called {name}")
-        if not (mutants or rejects):
+        if not rejects:
             raise ValueError(f"check {name} rejects no mistake: a check that cannot fail is a defect")
         if correction and assuming:
             raise ValueError(f"check {name}: either a correction, or a condition that the text omits")
@@ -159,10 +157,9 @@ def check(
             cases=cases,
             evidence=evidence,
             implementation=right,
-            mutants={words: right.replace(**wrong) for words, wrong in (mutants or {}).items()},
+            rejects=tuple(rejects),
             examples=examples,
             family=family_of(run.__module__),
-            rejects=tuple(rejects),
             printed=printed or (run if assuming else None),
             correction=correction,
             assuming=assuming,

@@ -43,16 +43,12 @@ def _check(check: Check, outcome: Outcome) -> dict[str, Any]:
         "says": inspect.cleandoc(check.doc),
         "evidence": str(check.evidence),
         "implementation": {name: place(getattr(check.implementation, name)) for name in outcome.uses},
-        "mutants": {name: outcome.mutants.get(name, "not run") for name in _mistakes(check)},
+        "mistakes": {m.label: outcome.mistakes.get(m.label, "not made") for m in check.mistakes()},
         "correction": check.correction,
         "assuming": check.assuming,
         "uncovered": dict(check.uncovered),
         "result": outcome.as_json(),
     }
-
-
-def _mistakes(check: Check) -> list[str]:
-    return [*check.mutants, *(mistake.label for mistake in check.mistakes())]
 
 
 def place(thing: Any) -> str:
@@ -81,12 +77,12 @@ def print_explanation(
         console.print(escape(f"if it passes: {check['evidence']}"))
         for name, where in check["implementation"].items():
             console.print(f"  computed by {name}  {where}")
-        ran = {mistake: result for mistake, result in check["mutants"].items() if result != "not run"}
+        ran = {mistake: result for mistake, result in check["mistakes"].items() if result != "not made"}
         for mistake, result in ran.items():
-            console.print(f"  mutant: {escape(mistake)}  [dim]{escape(result)}[/]")
-        if rest := "; ".join(mistake for mistake in check["mutants"] if mistake not in ran):
+            console.print(f"  mistake: {escape(mistake)}  [dim]{escape(result)}[/]")
+        if rest := "; ".join(mistake for mistake in check["mistakes"] if mistake not in ran):
             command = f"exactgen verify {known['id']} --teeth"
-            console.print(f"  mutants, run by {command}: {escape(rest)}", soft_wrap=False)
+            console.print(f"  mistakes, made by {command}: {escape(rest)}", soft_wrap=False)
         # What holds instead of a statement is told above, as its status.
         correction = "" if check["correction"] in known["evidence"] else check["correction"]
         print_outcome(console, outcomes[check["name"]], correction)

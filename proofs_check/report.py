@@ -110,13 +110,13 @@ def _print_case(console: Console, case: str, expected: str, actual: str) -> None
 def print_summary(
     console: Console, verdicts: Sequence[Verdict], outcomes: Mapping[str, Outcome], options: Options
 ) -> None:
-    """Print how many statements have each status, what became of mutants, what tolerances stood for."""
+    """Print how many statements have each status, what became of mistakes, what tolerances stood for."""
     counts = summary(verdicts)
     console.print("\n" + "  ".join(f"{n} {styled(status)}" for status, n in counts.items()))
-    mutants = Counter(result for outcome in outcomes.values() for result in outcome.mutants.values())
-    if options.teeth and mutants:
-        told = ", ".join(f"{n} {escape(result)}" for result, n in mutants.most_common())
-        console.print(f"{_counted(mutants.total(), 'mutant')}: {told}")
+    mistakes = Counter(result for outcome in outcomes.values() for result in outcome.mistakes.values())
+    if options.teeth and mistakes:
+        told = ", ".join(f"{n} {escape(result)}" for result, n in mistakes.most_common())
+        console.print(f"{_counted(mistakes.total(), 'mistake')} made: {told}")
     if options.dtype != "float64":
         with comparing(dtype=options.dtype):
             loose = f"1e-10 stood for {tolerance(1e-10):.1e}, 1e-12 for {tolerance(1e-12):.1e}"

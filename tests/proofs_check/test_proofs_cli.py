@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import referencing
 from exactgen.proofs_check import check as registry
-from exactgen.proofs_check import checks, cli, results, runner
+from exactgen.proofs_check import checks, cli, mistakes, results, runner
 from exactgen.proofs_check.check import JUDGED, agree, judged
 from exactgen.proofs_check.ledger import DOCUMENTS
 from exactgen.proofs_check.status import STATUSES
@@ -132,14 +132,17 @@ def test_an_experiment_that_does_not_confirm_its_claims_is_no_failure_but_told(r
     schema("explain").validate(json.loads(Path("told.json").read_text()))
 
 
-def test_a_surviving_mutant_fails_the_run(run):
+def test_a_surviving_mistake_fails_the_run(run):
     registry.REGISTRY.pop("wrong")
+    mistakes.mistake(
+        "wrong-away-from-zero: Wrong.", {runner_numerics().softplus: lambda right, x: np.log(2.0) + x}
+    )
     toothless = registry.check(
         "AO.prop7",
         of=[runner_numerics()],
         cases=[np.zeros(1)],
         evidence=registry.EXACTLY,
-        mutants={"wrong away from zero": {"softplus": lambda x: np.log(2.0) + x}},
+        rejects=["test:wrong-away-from-zero"],
     )
 
     @toothless
@@ -149,7 +152,7 @@ def test_a_surviving_mutant_fails_the_run(run):
     assert run("verify", "AO.prop7")[0] == 0
     code, out, _ = run("verify", "AO.prop7", "--teeth")
     assert code == 1
-    assert "wrong away from zero (survives)" in out
+    assert "wrong-away-from-zero (survives)" in out
 
 
 def runner_numerics() -> Any:

@@ -14,7 +14,6 @@ from exactgen.proofs_check import check as registry
 from exactgen.proofs_check import runner
 from exactgen.proofs_check.check import EXACTLY, JUDGED, Implementation, agree, judged, statistically
 from exactgen.proofs_check.runner import Options, Outcome, run_check, teeth
-from exactgen.reference import numerics
 from hypothesis import assume
 
 
@@ -32,8 +31,7 @@ def wrong_above_two(impl, x):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"mutants": {}}, "rejects no mistake"),
-        ({"mutants": {"a typo": {"softmax": abs}}}, "not offered, so not replaceable: softmax"),
+        ({"rejects": ()}, "rejects no mistake"),
         ({"printed": passes}, "belong together"),
         ({"correction": "the right form"}, "belong together"),
         ({"evidence": statistically(1e-12)}, "fixed cases"),
@@ -41,8 +39,7 @@ def wrong_above_two(impl, x):
         ({"evidence": JUDGED, "cases": [1, 2]}, "one fixed case"),
     ],
     ids=[
-        "no mutants",
-        "mutant of nothing",
+        "no mistakes",
         "no correction",
         "no printed form",
         "statistics on a search",
@@ -185,16 +182,16 @@ def test_other_checks_have_the_evidence_that_they_registered(make):
 # --- teeth and printed forms -------------------------------------------------------------------------------
 
 
-def test_every_mutant_is_named_with_what_became_of_it(make):
-    def crash(x):
+def test_every_mistake_is_named_with_what_became_of_it(make):
+    def crash(right, x):
         raise RuntimeError("no verdict")
 
-    mutants = {
-        "odd": {"softplus": lambda x: x / 2 + x**2},  # softplus minus x/2 is even: no mistake for this check
-        "wrong": {"softplus": np.abs},
-        "crashing": {"softplus": crash},
+    wrong = {
+        "odd": lambda right, x: x / 2 + x**2,  # softplus minus x/2 is even: no mistake for this check
+        "wrong": lambda right, x: np.abs(x),
+        "crashing": crash,
     }
-    check = make(mutants=mutants)
+    check = make(wrong=wrong)
     verdicts = teeth(check, Options())
     assert verdicts["odd"] == "survives"
     assert verdicts["wrong"] == "rejected"
@@ -207,14 +204,14 @@ def test_every_mutant_is_named_with_what_became_of_it(make):
     assert "wrong" not in outcome.what
 
 
-def test_mutants_get_all_examples_where_the_reference_gets_few(make):
+def test_mistakes_get_all_examples_where_the_reference_gets_few(make):
     calls = []
 
-    def rarely_wrong(x):
+    def rarely_wrong(right, x):
         calls.append(1)
-        return numerics.softplus(x)
+        return right(x)
 
-    teeth(make(examples=30, mutants={"rare": {"softplus": rarely_wrong}}), Options(quick=True))
+    teeth(make(examples=30, wrong={"rare": rarely_wrong}), Options(quick=True))
     assert len(calls) == 60  # two calls a case
 
 
@@ -283,8 +280,8 @@ def test_float32_passes_where_float64_tolerances_could_not(make):
 
 
 def test_float32_does_not_hide_a_mistake_in_the_fifth_digit(make):
-    wrong = {"relative 1e-4": {"softplus": lambda x: numerics.softplus(x) * np.float32(1.0001)}}
-    assert teeth(make(mutants=wrong), Options(dtype="float32")) == {"relative 1e-4": "rejected"}
+    wrong = {"fifth-digit": lambda right, x: right(x) * np.float32(1.0001)}
+    assert teeth(make(wrong=wrong), Options(dtype="float32")) == {"fifth-digit": "rejected"}
 
 
 @pytest.mark.parametrize("backend", ["strict", "torch"])

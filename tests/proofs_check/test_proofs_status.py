@@ -27,7 +27,7 @@ def status(*checks_and_results):
     checks, outcomes = {}, {}
     for i, (evidence, result) in enumerate(checks_and_results):
         name = f"check{i}"
-        check = Check(name, (S.id,), lambda impl, case: None, [0], evidence, Implementation({}), {})
+        check = Check(name, (S.id,), lambda impl, case: None, [0], evidence, Implementation({}), ())
         if result == "refuted":
             check = dataclasses.replace(check, printed=lambda impl, case: None, correction="+ instead of -")
             result = "passed"
