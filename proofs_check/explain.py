@@ -56,7 +56,9 @@ def place(thing: Any) -> str:
     source = inspect.unwrap(thing)
     file = Path(inspect.getsourcefile(source) or "?")
     name = file.relative_to(_PACKAGE) if file.is_relative_to(_PACKAGE) else file
-    return f"{name.as_posix()}:{inspect.getsourcelines(source)[1]}"
+    lines, first = inspect.getsourcelines(source)
+    decorators = next((k for k, line in enumerate(lines) if line.startswith(("def ", "class "))), 0)
+    return f"{name.as_posix()}:{first + decorators}"
 
 
 def print_explanation(

@@ -9,3 +9,7 @@
 The quantities, their cases and exact values are checks (``checks/*_quantities.py``), the mistakes those of
 the catalogue (``mistakes/``).
 """
+
+
+class TargetError(Exception):
+    """The target cannot be imported, built or understood: wrong usage, not a finding."""

@@ -14,8 +14,9 @@ import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
 from ..quantity import load as load_quantities
+from . import TargetError
 from .plain import PlainAdapter, built
-from .protocol import Adapter, Declares, TargetError
+from .protocol import Adapter, Declares
 from .scripted import ScriptedRandomState
 
 Array = Any

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .protocol import TargetError
+from . import TargetError
 
 DESCRIPTION = """\
 Compare an implementation of a model with exact values, and name its mistakes.

@@ -18,7 +18,8 @@ import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
 from ..quantity import load
-from .protocol import Adapter, Declares, TargetError
+from . import TargetError
+from .protocol import Adapter, Declares
 from .scripted import initialising
 
 Array = Any

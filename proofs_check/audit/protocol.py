@@ -31,10 +31,6 @@ def table() -> str:
     return "\n\n".join(blocks)
 
 
-class TargetError(Exception):
-    """The target cannot be imported, built or understood: wrong usage, not a finding."""
-
-
 @dataclass(frozen=True)
 class Declares:
     """What is a matter of choice: declared, it is not a mistake.

@@ -13,8 +13,8 @@ from ...reference.boltzmann.rbm import RBM, data_statistics, mean_visible
 from ...reference.states import binary_states
 from ...reference.trees import difference
 from ..quantity import Ask, load
+from . import TargetError
 from .engine import Report, audit_at
-from .protocol import TargetError
 
 HIDDEN = 12
 BATCH = 10
