@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from exactgen.proofs_check import mistakes
+from exactgen.proofs_check.checks import load_checks
 from exactgen.proofs_check.implementation import Implementation
 from exactgen.proofs_check.mistakes import CATALOGUE, called, family_of, mistake
 from exactgen.reference import numerics
@@ -81,3 +82,8 @@ def test_every_mistake_of_the_catalogue_has_words_that_end():
     for found in mistakes.load():
         assert found.words.endswith((".", ").")), found.label
     assert len({(m.family, m.label) for m in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_every_mistake_of_the_catalogue_is_named_by_a_check_and_every_name_is_in_the_catalogue():
+    named = {mistake for check in load_checks().values() for mistake in check.mistakes()}
+    assert [m.label for m in mistakes.load() if m not in named] == []
