@@ -64,11 +64,11 @@ def gradient_descent_on_a_quadratic(impl: Implementation, case: Regression, plai
             g = impl.ridge_grad(theta, case.x, case.y, penalty=case.penalty)
             theta, state = method.descend(state, theta, g)
             if t == 0:
-                agree(theta, plain.w - rate * grad, f"theta after a step at rate {share} / top", atol=1e-10)
+                agree(theta, plain.w - rate * grad, f"theta after a step at rate {share} / top")
         moved = np.linalg.matrix_power(np.eye(len(best)) - rate * H, 12) @ (plain.w - best)
-        agree(to_numpy(theta) - best, moved, f"distance to theta* at rate {share} / top", atol=1e-8)
+        agree(to_numpy(theta) - best, moved, f"distance to theta* at rate {share} / top")
     at_best = impl.ridge_grad(like(best, case.x), case.x, case.y, penalty=case.penalty)
-    agree(at_best, np.zeros(len(best)), "gradient at theta*", atol=1e-9)
+    agree(at_best, np.zeros(len(best)), "gradient at theta*")
 
 
 @check(
@@ -101,9 +101,9 @@ def minibatch_gradient_is_unbiased_and_varies(
             ("with", product(range(N), repeat=b), C / b),
         ):
             g = np.array([gradient(batch) for batch in batches])
-            agree(g.mean(axis=0), full, f"mean gradient, {way} replacement, b = {b}", atol=1e-9)
+            agree(g.mean(axis=0), full, f"mean gradient, {way} replacement, b = {b}")
             spread = (g - full).T @ (g - full) / len(g)
-            agree(spread, covariance, f"covariance, {way} replacement, b = {b}", atol=1e-8)
+            agree(spread, covariance, f"covariance, {way} replacement, b = {b}")
 
 
 @check(
@@ -126,10 +126,10 @@ def newton_solves_a_quadratic_at_once(impl: Implementation, case: Regression, pl
     def grad(w: Any) -> Any:
         return plain.x.T @ (plain.x @ w - plain.y) + plain.penalty * w
 
-    agree(grad(plain.w), derivative(lambda w: _ridge(plain, w), plain.w), "gradient", atol=1e-10)
+    agree(grad(plain.w), derivative(lambda w: _ridge(plain, w), plain.w), "gradient")
     agree(H, derivative(grad, plain.w), "Hessian")
     after = impl.newton_step(case.w, impl.ridge_grad(case.w, case.x, case.y, penalty=case.penalty), H)
-    agree(after, _solution(plain)[1], "theta after one Newton step", rtol=1e-8, atol=1e-8)
+    agree(after, _solution(plain)[1], "theta after one Newton step")
 
 
 # --- the likelihood of a softmax law ----------------------------------------------------------------------
@@ -180,9 +180,9 @@ def gradient_descent_lowers_the_nll(impl: Implementation, case: Logits, plain: L
         loss, grad = _softmax_nll(impl, theta, plain.x)
         theta, state = method.descend(state, theta, grad)
         exact = derivative(lambda a: _nll(a, plain.x), by_hand)
-        agree(loss, _nll(by_hand, plain.x), f"NLL before step {t}", atol=1e-9)
+        agree(loss, _nll(by_hand, plain.x), f"NLL before step {t}")
         by_hand = by_hand - exact / (N * t)
-        agree(theta, by_hand, f"theta after step {t}", atol=1e-9)
+        agree(theta, by_hand, f"theta after step {t}")
         after = _softmax_nll(impl, theta, plain.x)[0]
         at_most(after, loss - (exact**2).sum() / (2 * N * t), f"NLL after step {t}", slack=1e-9)
 
@@ -208,9 +208,9 @@ def minibatch_gradient_is_a_share_of_the_whole(impl: Implementation, case: Logit
             grad = derivative(partial(_nll, x=x), plain.theta)
             ascent = -_softmax_nll(impl, case.theta, x)[1]
             theta, _ = method.ascend(method.start(case.theta), case.theta, ascent)
-            agree(theta, plain.theta - 0.5 * grad, f"theta after a step on {batch}", atol=1e-10)
+            agree(theta, plain.theta - 0.5 * grad, f"theta after a step on {batch}")
             moved.append(to_numpy(theta).astype(float) - plain.theta)
-        agree(np.mean(moved, axis=0), -0.5 * b / N * full, f"mean step on {b} points", atol=1e-10)
+        agree(np.mean(moved, axis=0), -0.5 * b / N * full, f"mean step on {b} points")
 
 
 # --- early stopping ---------------------------------------------------------------------------------------
