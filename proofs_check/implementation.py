@@ -88,7 +88,8 @@ class Implementation:
         """
         function = getattr(self, quantity)
         if isinstance(function, Foreign):
-            return function.law(*args, *rows, **options)
+            law: Law = function.law(*args, *rows, **options)
+            return law
         return Law(expect(lambda *given, rng: function(*args, *given, **options, rng=rng), *rows))
 
     def recording(self) -> Implementation:

@@ -7,16 +7,19 @@
 
 The function is the reference's answer, its signature and first line are the protocol of adapters, and a check
 ``mean_hidden_as_offered`` is registered.  What an argument without a default is, an adapter is given;
-keyword-only ones by their names, ``rng`` where the quantity draws.  Arguments with a default are conventions:
-code is asked for the value that it declares.
+keyword-only ones by their names, ``rng`` where the quantity draws.  Conventions have a default: code is asked
+for the value that it declares.
+
+Besides, code may offer any function of the reference under its own name that a check asks for: ``implied``.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -44,9 +47,9 @@ class Quantity:
     name: str
     group: str  # the file that holds it: what offers one of its quantities is asked for all
     function: Callable[..., Any]  # the reference's answer
-    check: str
-    over_rows: bool  # a mean over the rows of data (a sum, if declared)
-    offset: bool  # a constant by which all values differ is a convention
+    checks: tuple[str, ...]  # that ask for it
+    over_rows: bool = False  # a mean over the rows of data (a sum, if declared)
+    offset: bool = False  # a constant by which all values differ is a convention
 
     @property
     def words(self) -> str:
@@ -72,7 +75,7 @@ class Quantity:
         """Return the positional arguments, those by keyword, and the conventions of a call."""
         positional, keywords, conventions = [], {}, {}
         for name, p in self.parameters.items():
-            if p.default is not p.empty:
+            if name in CONVENTIONS:
                 conventions[name] = given.get(name, p.default)
             elif name in given:
                 if p.kind is p.KEYWORD_ONLY:
@@ -82,6 +85,8 @@ class Quantity:
         return positional, keywords, conventions
 
 
+CONVENTIONS = ("negative_visible", "chain", "tied_weights")
+"""Arguments that say what is a matter of choice: an adapter declares them, and is not given them."""
 QUANTITIES: dict[str, Quantity] = {}
 Observe = Callable[..., Any]
 
@@ -136,7 +141,7 @@ def quantity(
             f"What {name} gives is what the oracle's tables give, at ordinary cases and awkward ones."
         )
         QUANTITIES[name] = Quantity(
-            name, function.__module__.rpartition(".")[2], function, run.__name__, over_rows, offset
+            name, function.__module__.rpartition(".")[2], function, (run.__name__,), over_rows, offset
         )
         offered = Implementation({name: AsItStands(sys.modules[function.__module__], name)})
         checks.check(*statements, of=offered, cases=list(cases), evidence=EXACTLY, rejects=rejects)(run)
@@ -151,9 +156,48 @@ SLACK: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 
 def load() -> dict[str, Quantity]:
     """Return all quantities by name, having imported the files of checks that declare some."""
+    for stem, text in _texts():
+        if "\n@quantity(" in text:
+            _import(stem)
+    return QUANTITIES
+
+
+def implied(names: Iterable[str]) -> dict[str, Quantity]:
+    """Return those of these names under which checks ask for a function of the reference, as quantities."""
+    wanted, found = set(names) - set(load()), {}
+    for stem, text in _texts():
+        if wanted & set(_asked_for(text)):
+            _import(stem)
+    for name in sorted(wanted):
+        asking = [
+            check
+            for check in checks.REGISTRY.values()
+            if name in check.implementation.names() and name in _asked_for(inspect.getsource(check.run))
+        ]
+        if asking:
+            function = getattr(asking[0].implementation, name)
+            group = function.__module__.rpartition(".")[2]
+            found[name] = Quantity(name, group, function, tuple(check.name for check in asking))
+    return found
+
+
+def asked_for() -> list[str]:
+    """Return the names of all functions that checks ask for."""
+    return sorted({name for _, text in _texts() for name in _asked_for(text)} - set(load()))
+
+
+def _asked_for(text: str) -> list[str]:
+    found = re.findall(r"""\bimpl\.(?:law\(\s*"(\w+)"|(?!law\b)(\w+)\()""", text)
+    return [by_law or called for by_law, called in found]
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     from . import checks as room
 
     for file in sorted(resources.files(room).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".py") and "\n@quantity(" in file.read_text("utf-8"):
-            importlib.import_module(f"{room.__name__}.{file.name.removesuffix('.py')}")
-    return QUANTITIES
+        if file.name.endswith(".py"):
+            yield file.name.removesuffix(".py"), file.read_text("utf-8")
+
+
+def _import(stem: str) -> None:
+    importlib.import_module(f"{__package__}.checks.{stem}")

@@ -247,7 +247,7 @@ def search(
             for case in check.cases:
                 trial(case)
         else:
-            _generate(trial, check, examples, shrink)
+            generate(trial, check, examples, shrink)
     except Exception as problem:
         flaky = isinstance(problem, hypothesis.errors.Flaky)
         case, problem = (None, problem) if flaky or not last else last
@@ -255,7 +255,8 @@ def search(
     return Finding("passed", examples=count)
 
 
-def _generate(trial: Callable[[Any], None], check: Check, examples: int, shrink: bool) -> None:
+def generate(trial: Callable[[Any], None], check: Check, examples: int, shrink: bool) -> None:
+    """Call ``trial`` with the cases of a check, always the same; where it raises, with ever smaller ones."""
     settings = hypothesis.settings(
         max_examples=examples,
         database=None,

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...reference.boltzmann.rbm import RBM
-from ..quantity import load as load_quantities
 from . import TargetError
+from .engine import offered
 from .plain import PlainAdapter, built
 from .protocol import Adapter, Declares
 from .scripted import ScriptedRandomState
@@ -77,8 +77,8 @@ def adapt(target: type, *, options: Mapping[str, str], declares: Mapping[str, st
         adapter = built(target, target)
         if declares:
             adapter.declares = declared
-        known = load_quantities()
-        if not any(callable(getattr(adapter, name, None)) for name in known):
+        known, have = offered(adapter)
+        if not have:
             raise TargetError(f"{target.__name__} is an adapter without a quantity: {', '.join(known)}")
         return adapter
     sklearn = sys.modules.get("sklearn.neural_network")

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +39,8 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    format_help = parser.format_help
+    parser.format_help = lambda: f"{format_help()}\n{_names()}"  # type: ignore[method-assign]
     parser.add_argument("target", metavar="TARGET")
     words = "list what an adapter may offer, and end"
     parser.add_argument("--quantities", action=_Quantities, nargs=0, help=words)
@@ -54,6 +57,15 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _names() -> str:
+    """Return the names under which an adapter may offer something, as ``--help`` lists them."""
+    from ..quantity import asked_for, load
+
+    own = f"quantities (exactgen audit --quantities tells more): {', '.join(load())}"
+    others = f"and functions of the reference, with its arguments: {', '.join(asked_for())}"
+    return "\n\n".join(textwrap.fill(text, 110) for text in (own, others)) + "\n"
+
+
 class _Quantities(argparse.Action):
     """Print the table of quantities, as ``--help`` prints help."""
 
@@ -66,6 +78,7 @@ class _Quantities(argparse.Action):
 
 def run(args: argparse.Namespace) -> int:
     """Audit a target and return the exit status."""
+    from ..quantity import implied
     from ..quantity import load as load_quantities
     from .adapters import adapt, load
     from .engine import audit
@@ -73,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
     training = None
     try:
-        unknown = sorted(set(args.only) - set(load_quantities()))
+        unknown = sorted(set(args.only) - set(load_quantities()) - set(implied(args.only)))
         if unknown:
             raise TargetError(f"--only {', '.join(unknown)}: one of {', '.join(load_quantities())} is wanted")
         _check_writable(args.json)

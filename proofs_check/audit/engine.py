@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 from .. import check as checks
 from ..check import Check
 from ..comparing import Disagreement, agree, comparing
-from ..quantity import SLACK, Ask, Quantity, load
+from ..quantity import QUANTITIES, SLACK, Ask, Quantity, implied, load
+from ..runner import conversion, describe, generate, map_arrays
 from . import conduct
 from .foreign import Asked, Declined, Unmeasured, reference_answer
 from .naming import OVERFLOW, Trial, diagnose
+from .protocol import Adapter
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,29 @@ class Report:
         )
 
 
-def offered(adapter: Any, quantities: Mapping[str, Quantity]) -> set[str]:
-    """Return the names of the quantities that an adapter offers."""
-    return {name for name in quantities if callable(getattr(adapter, name, None))}
+def offered(adapter: Any, only: Sequence[str] = ()) -> tuple[dict[str, Quantity], set[str]]:
+    """Return all quantities, those that only this adapter implies included, and the names that it offers."""
+    own = [name for name in dir(type(adapter)) if not name.startswith("_") and not hasattr(Adapter, name)]
+    meant = {name: q for name, q in implied([*own, *only]).items() if name in only or _meant(adapter, q)}
+    quantities = {**load(), **meant}
+    return quantities, {name for name in quantities if callable(getattr(adapter, name, None))}
+
+
+def _meant(adapter: Any, quantity: Quantity) -> bool:
+    """Return whether a method takes the arguments of the reference's function of its name: it is no other."""
+    method = getattr(adapter, quantity.name, None)
+    if not callable(method):
+        return False
+    taken = list(inspect.signature(method).parameters)
+    return taken == [name for name in quantity.parameters if name in taken] and set(quantity.asked) <= set(
+        taken
+    )
 
 
 def audit(adapter: Any, *, target: str = "", only: Sequence[str] = (), flags: str = "") -> Report:
     """Return the report on what ``adapter`` offers of the groups of quantities that it has anything of."""
-    report, quantities = Report(target or type(adapter).__name__, flags=flags), load()
-    have = offered(adapter, quantities)
+    report = Report(target or type(adapter).__name__, flags=flags)
+    quantities, have = offered(adapter, only)
     groups = {quantities[name].group for name in {*have, *only}}
     asked = [q for q in quantities.values() if q.group in groups and (not only or q.name in only)]
     tried = {q: _all_trials(adapter, q, report) for q in asked if q.name in have}
@@ -79,17 +96,16 @@ def audit(adapter: Any, *, target: str = "", only: Sequence[str] = (), flags: st
 
 def _all_trials(adapter: Any, quantity: Quantity, report: Report) -> tuple[list[Trial], list[str]]:
     """Return the trials of one quantity: its check, and what shows in no single call."""
-    check = checks.REGISTRY[quantity.check]
-    trials, unmeasured = _tried(adapter, quantity, check)
+    trials, unmeasured = _tried(adapter, quantity)
     if quantity.offset and any(trial.problem for trial in trials):
-        moved, _ = _tried(adapter, quantity, check, shifted=True)
+        moved, _ = _tried(adapter, quantity, shifted=True)
         if not any(trial.problem for trial in moved):
             trials = moved
             if adapter.declares.free_energy_offset == "no":
                 words = "differs from the exact one by a constant: a convention, accepted"
                 report.notes.append(f"{quantity.name} {words}")
-    if trials and not any(trial.problem for trial in trials):
-        trials += conduct.trials(adapter, quantity, check, trials)
+    if trials and quantity.name in QUANTITIES and not any(trial.problem for trial in trials):
+        trials += conduct.trials(adapter, quantity, trials[0].check, trials)
     return trials, unmeasured
 
 
@@ -102,7 +118,7 @@ def audit_at(adapter: Any, quantity: Quantity, ask: Ask, report: Report, *, trai
             agree(actual, reference_answer(quantity, asked.calls[0]).mean, quantity.name, **SLACK)
     except Disagreement as found:
         problem = found
-    check = checks.REGISTRY[quantity.check]
+    check = checks.REGISTRY[quantity.checks[0]]
     trial = Trial(ask.name, check, asked.calls, problem, key=None)
     conclude(adapter, quantity, report, [trial], [], trained_on=trained_on)
 
@@ -168,35 +184,60 @@ def _finding(trial: Trial, diagnosis: Any, name: str, again: str) -> Finding:
     )
 
 
-def _tried(
-    adapter: Any, quantity: Quantity, check: Check, *, shifted: bool = False
-) -> tuple[list[Trial], list[str]]:
-    """Return how each case of a check ends, and why some cannot be measured."""
-    trials, unmeasured = [], []
-    for number, case in enumerate(check.cases):
+def _tried(adapter: Any, quantity: Quantity, *, shifted: bool = False) -> tuple[list[Trial], list[str]]:
+    """Return how each case of the checks of a quantity ends, and why some cannot be measured."""
+    trials: list[Trial] = []
+    unmeasured: list[str] = []
+
+    def attempt(check: Check, case: Any, key: Any = None) -> None:
         asked = Asked(adapter, quantity, shifted=shifted)
         impl = check.implementation.replace(**{quantity.name: asked})
+        name = case.name if isinstance(case, Ask) else describe(case)
         try:
-            trials.append(attempt(check, impl, asked, case, key=(check.name, number)))
+            problem = _problem(check, impl, asked, case)
         except Declined:
-            continue
+            return
         except Unmeasured as why:
             unmeasured.append(str(why))
+            return
         except KeyboardInterrupt as stop:  # somebody waits: for what?
-            stop.add_note(f"{quantity.name}, case {case.name}")
+            stop.add_note(f"{quantity.name}, case {name}")
             raise
+        if asked.calls:
+            trials.append(Trial(name, check, asked.calls, problem, key=key))
+
+    for check in map(checks.REGISTRY.__getitem__, quantity.checks):
+        if isinstance(check.cases, Sequence):
+            for number, case in enumerate(check.cases):
+                attempt(check, case, (check.name, number))
+        else:
+            generate(_of_case(attempt, check), check, EXAMPLES, shrink=False)
     return trials, unmeasured
 
 
-def attempt(check: Check, impl: Any, asked: Asked, case: Any, *, key: Any) -> Trial:
-    """Return how a check of one case ends."""
-    problem = None
+def _of_case(attempt: Callable[..., None], check: Check) -> Callable[[Any], None]:
+    def of_case(case: Any) -> None:
+        attempt(check, case)
+
+    return of_case
+
+
+EXAMPLES = 5
+"""Generated cases of a check that an audit tries: naive code is spared the others."""
+
+
+def _problem(check: Check, impl: Any, asked: Asked, case: Any) -> Disagreement | None:
+    """Return what a check of one case finds wrong."""
+    plain = (map_arrays(conversion("numpy", "float64"), case),)
+    wants_plain = len(inspect.signature(check.run).parameters) > 2
     try:
         with comparing(dtype=asked.adapter.declares.dtype):
-            check.run(impl, case)
+            check.run(impl, case, *(plain if wants_plain else ()))
     except Disagreement as found:
-        problem = found
-    return Trial(case.name, check, asked.calls, problem, key=key)
+        return found
+    except ValueError as refused:  # by the reference, which was given what the code returned
+        return Disagreement(asked.quantity.name, "a value", str(refused))
+    return None
 
 
 def as_given(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -371,7 +371,7 @@ def _ones(shape: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def _log_ratio(theta: RBM, base: Array) -> float:
-    return oracle.log_partition(theta) - oracle.log_partition(RBM(0 * theta.W, base, 0 * theta.c))
+    return float(oracle.log_partition(theta)) - oracle.log_partition(RBM(0 * theta.W, base, 0 * theta.c))
 
 
 @quantity(

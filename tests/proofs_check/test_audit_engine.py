@@ -18,7 +18,7 @@ from exactgen.proofs_check.audit.engine import Report, audit, audit_at
 from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError, table
 from exactgen.proofs_check.quantity import Ask
 from exactgen.proofs_check.quantity import load as load_quantities
-from exactgen.reference.boltzmann import rbm
+from exactgen.reference.boltzmann import gibbs, partition, rbm
 from exactgen.reference.boltzmann.rbm import RBM
 from exactgen.reference.trees import scale
 
@@ -355,3 +355,17 @@ def test_the_manuals_example_prints_what_the_manual_says(
     assert printed == blocks[at + 2].strip().splitlines()
     Path("coder.py").write_text(code.replace("(x - y) * y * (1 - y)", "x - y"), "utf-8")
     assert _run("coder.py:Audited") == 0
+
+
+def test_functions_of_the_reference_are_audited_under_their_own_names_by_all_checks_that_ask() -> None:
+    class Half(Adapter):
+        def hidden_law(self, theta: Any, law: Any) -> Any:
+            return gibbs.hidden_law(theta, law)[::-1]
+
+        def marginal_visible(self, theta: Any) -> Any:
+            return partition.marginal_visible(theta)
+
+    report = audit(Half())
+    assert [finding.quantity for finding in report.findings] == ["hidden_law"]
+    assert report.right == ["marginal_visible"]
+    assert report.findings[0].statements
