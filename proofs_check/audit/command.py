@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     format_help = parser.format_help
-    parser.format_help = lambda: f"{format_help()}\n{_names()}"  # type: ignore[method-assign]
+    parser.format_help = lambda: f"{format_help()}\n{_names()}"
     parser.add_argument("target", metavar="TARGET")
     words = "list what an adapter may offer, and end"
     parser.add_argument("--quantities", action=_Quantities, nargs=0, help=words)

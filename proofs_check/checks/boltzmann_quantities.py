@@ -370,8 +370,8 @@ def _ones(shape: Callable[..., Any]) -> Callable[..., Array]:
     return lambda **given: np.ones(shape(**given))
 
 
-def _log_ratio(theta: RBM, base: Array) -> float:
-    return float(oracle.log_partition(theta)) - oracle.log_partition(RBM(0 * theta.W, base, 0 * theta.c))
+def _log_ratio(theta: RBM, base: Array) -> Array:
+    return oracle.log_partition(theta) - oracle.log_partition(RBM(0 * theta.W, base, 0 * theta.c))
 
 
 @quantity(
