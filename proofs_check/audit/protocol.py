@@ -15,11 +15,11 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Literal, get_args, get_type_hints
 
-from ..quantity import Quantity, load
-
 
 def table() -> str:
     """Return every quantity with its arguments and what it returns, group by group, from its declaration."""
+    from ..quantity import Quantity, load  # not for --help: it loads all
+
     groups: dict[str, list[Quantity]] = {}
     for quantity in load().values():
         groups.setdefault(quantity.function.__module__, []).append(quantity)

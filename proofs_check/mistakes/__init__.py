@@ -13,6 +13,10 @@ the right piece holds the wrong one, which gets the right one as its first argum
 are off, where foreign code goes on with a "probability" of 3.  A piece is a function that is looked up when
 it is called: what a constant, a default or a ``partial`` bound at import stays right.
 
+A mistake in drawing asks the stream for bits, as the reference does: teeth hand it the enumerating stream, an
+audit the decision tree (``audit.scripted.TreeStream``), on which what is drawn may depend on outcomes.
+Numbers that serve twice are ``uniforms.Uniforms``.
+
 Mistakes stand in a file per model, ``mistakes/<model>.py``; a file's *family* is the part of its name before
 the first underscore.  A name may have variants, told apart in brackets: ``"missing-sigmoid (on the way up
 only): ..."``.

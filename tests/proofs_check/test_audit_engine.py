@@ -304,7 +304,7 @@ def test_a_finding_is_one_and_its_json_is_as_the_schema_says(
         (GOOD, ("--declare", "reduction=median"), "one of mean, sum is wanted"),
         (GOOD, ("--declare", "taste=good"), "cannot declare 'taste'"),
         (GOOD, ("--declare", "reduction"), "NAME=VALUE is wanted"),
-        (GOOD, ("--only", "entropy"), "is wanted"),
+        (GOOD, ("--only", "temperature"), "is wanted"),
         (GOOD, ("--json", "/nowhere/at/all.json"), "cannot be written"),
         (GOOD + "    def cd(self, v):\n        pass\n", (), "unknown rate"),
         ("from exactgen.proofs_check.audit.protocol import Adapter as Foreign", (), "without a quantity"),
