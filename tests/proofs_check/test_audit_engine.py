@@ -11,11 +11,11 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from exactgen.proofs_check.audit import command
+from exactgen.proofs_check.audit import TargetError, command
 from exactgen.proofs_check.audit.adapters import adapt, load
 from exactgen.proofs_check.audit.command import cited
 from exactgen.proofs_check.audit.engine import Report, audit, audit_at
-from exactgen.proofs_check.audit.protocol import Adapter, Declares, TargetError, table
+from exactgen.proofs_check.audit.protocol import Adapter, Declares, table
 from exactgen.proofs_check.quantity import Ask
 from exactgen.proofs_check.quantity import load as load_quantities
 from exactgen.reference.boltzmann import gibbs, partition, rbm
