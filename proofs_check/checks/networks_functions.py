@@ -95,7 +95,7 @@ def _sup_error(impl: Implementation, case: Target, plain: Target, pieces: int) -
     net = impl.relu_interpolant(like(knots, case.heights), like(values, case.heights))
     x = np.unique([*knots, *range(m), plain.at])
     y = to_numpy(impl.forward(mlp("relu", "identity"), net, like(x[:, None], case.heights))[-1])[:, 0]
-    agree(y, np.interp(x, knots, values), "the network between its knots", atol=1e-9)
+    agree(y, np.interp(x, knots, values), "the network between its knots")
     sides = [line(x) + plain.jump * (x > plain.at), line(x) + plain.jump * (x >= plain.at)]
     slope = np.abs(np.diff(plain.heights)).max()
     return float(max(np.abs(y - side).max() for side in sides)), float(slope * (m - 1) / pieces / 2)
@@ -148,7 +148,7 @@ def rbm_is_a_bipartite_markov_field(impl: Implementation, theta: RBM, plain: RBM
     for i, j in combinations(range(V + H), 2):
         mixed = np.diff(np.diff(table, axis=i), axis=j)
         weight = plain.W[i, j - V] if i < V <= j else 0.0
-        agree(mixed, np.full(mixed.shape, weight), f"interaction of units {i} and {j}", atol=1e-10)
+        agree(mixed, np.full(mixed.shape, weight), f"interaction of units {i} and {j}")
 
 
 class Scalar(NamedTuple):
@@ -180,7 +180,7 @@ def _loss(impl: Implementation, case: Scalar, plain: Scalar, *weights: float) ->
     output = impl.forward(mlp(*activations), given, rows)[-1]
     found = float(to_numpy(impl.squared_error(output, targets_of)).sum())
     by_hand = ((oracle.output(net, activations, plain.x[:, None])[:, 0] - plain.y) ** 2).sum()
-    agree(found, by_hand, f"loss of the weights {weights}", atol=1e-9)
+    agree(found, by_hand, f"loss of the weights {weights}")
     return found
 
 
@@ -201,7 +201,7 @@ def depth_breaks_convexity(impl: Implementation, case: Scalar, plain: Scalar) ->
     a, b = plain.a, plain.b
     middle, ends = _loss(impl, case, plain, (a + b) / 2), [_loss(impl, case, plain, w) for w in (a, b)]
     bend = (plain.x @ plain.x) * (a - b) ** 2 / 4
-    agree(sum(ends) / 2 - middle, bend, "shallow loss, mean of two points above the midpoint", atol=1e-9)
+    agree(sum(ends) / 2 - middle, bend, "shallow loss, mean of two points above the midpoint")
     step = 0.1 if plain.depth == 2 else 0.2
     sign = 1.0 if plain.x @ plain.y > 0 else -1.0
     rest = [step] * (plain.depth - 2)

@@ -154,11 +154,11 @@ def softmax_and_cross_entropy(impl: Implementation, case: Classified, plain: Cla
     q = np.exp(v) / np.exp(v).sum()
     agree(impl.softmax(case.logits), q, "softmax")
     by_hand = -math.fsum(a * math.log(b) for a, b in zip(t, q, strict=True) if a > 0)
-    agree(impl.cross_entropy(case.target, like(q, case.logits)), by_hand, "H(t, softmax(v))", atol=1e-10)
+    agree(impl.cross_entropy(case.target, like(q, case.logits)), by_hand, "H(t, softmax(v))")
     fused = impl.softmax_cross_entropy(case.logits[None, :], case.target[None, :])
-    agree(fused[0], by_hand, "loss of the logits", atol=1e-10)
+    agree(fused[0], by_hand, "loss of the logits")
     own = -math.fsum(a * math.log(a) for a in t if a > 0)
-    agree(impl.cross_entropy(case.target, case.target), own, "H(t, t)", atol=1e-10)
+    agree(impl.cross_entropy(case.target, case.target), own, "H(t, t)")
     at_most(own, by_hand, "H(t, t), against H(t, q)")
     largest = v > v.max() - 1e-9
     sharp = 1e5 * (case.logits - array_namespace(case.logits).max(case.logits))
@@ -207,8 +207,8 @@ def reconstruction_error(impl: Implementation, case: AutoEncoder, plain: AutoEnc
     """E_X |f(x) - x|^2, over a law of X; zero for the identity, the solution to avoid."""
     each = to_numpy(impl.reconstruction_error(mlp(*case.activations), case.layers, case.x)).astype(float)
     of_x, by_hand = plain.law.sum(axis=1), [_squared_error(plain, row, row) for row in plain.x]
-    agree(of_x @ each, math.fsum(of_x * np.array(by_hand)), "reconstruction error", atol=1e-9)
-    agree(each, np.array(by_hand), "error of each row", atol=1e-9)
+    agree(of_x @ each, math.fsum(of_x * np.array(by_hand)), "reconstruction error")
+    agree(each, np.array(by_hand), "error of each row")
     eye = np.eye(plain.x.shape[1])
     identity = Dense(like(eye, case.x), like(0 * eye[0], case.x))
     found = impl.reconstruction_error((FullyConnected(),), (identity,), case.x)
@@ -229,7 +229,7 @@ def denoising_error(impl: Implementation, case: AutoEncoder, plain: AutoEncoder)
         form, rows = mlp(*case.activations), (case.x[i : i + 1, :], case.noise[j : j + 1, :])
         total += float(plain.law[i, j]) * float(impl.denoising_error(form, case.layers, *rows)[0])
         expected.append(plain.law[i, j] * _squared_error(plain, x + e, x))
-    agree(total, math.fsum(expected), "denoising error", atol=1e-9)
+    agree(total, math.fsum(expected), "denoising error")
 
 
 @check(
@@ -254,8 +254,8 @@ def denoising_error_of_a_linear_map(impl: Implementation, case: tuple[float, flo
     def mean_error(slope: float) -> float:
         return float(expect(error_of, np.array([[slope]]), nodes=2).mean()[0])
 
-    agree(mean_error(w), (w - 1) ** 2 + w**2 * s**2, "mean denoising error", atol=1e-9)
-    agree(mean_error(1.0), s**2, "mean denoising error of the identity", atol=1e-9)
+    agree(mean_error(w), (w - 1) ** 2 + w**2 * s**2, "mean denoising error")
+    agree(mean_error(1.0), s**2, "mean denoising error of the identity")
     best = mean_error(1 / (1 + s**2))
-    agree(best, s**2 / (1 + s**2), "mean denoising error of the best linear map", atol=1e-9)
+    agree(best, s**2 / (1 + s**2), "mean denoising error of the best linear map")
     at_most(best, mean_error(w), "mean denoising error of 1 / (1 + s^2)", slack=1e-9)
