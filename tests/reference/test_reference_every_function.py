@@ -419,7 +419,6 @@ directed.mixtures: mean_ratio data_law where_true
 directed.products: half_laws mean_errors halves square
 layerwise.passes: output_error
 layerwise.stacks: generative_net parameter_count
-networks.nets: pushforward
 """
 """Inner pieces that check nothing, called by functions that do."""
 UNCHECKED = {f"{room}.{name}" for room, names in re.findall("(.*): (.*)", PIECES) for name in names.split()}
