@@ -47,7 +47,7 @@ def marginal_partition_function_of_a_visible_state(impl: Implementation, case: R
     agree(impl.energy(theta, xs, zs), -table.ravel(), "E(x, z)", of="BP.eq39")
     rows = like(x, theta.W)
     log_z = oracle.log_sum(table, 1)[:, 0]
-    agree(-to_numpy(impl.free_energy(theta, rows)), log_z, "log Z_x", of="BP.eq38", atol=1e-10)
+    agree(-to_numpy(impl.free_energy(theta, rows)), log_z, "log Z_x", of="BP.eq38")
     partial = [[sum(own.W[i, j] * s[i] for i in range(len(s))) for j in range(own.c.size)] for s in x]
     agree(impl.hidden_input(theta, rows), np.array(partial), "z~", of="BP.eq42")
 
@@ -74,9 +74,9 @@ def ratio_of_the_chains_is_a_difference_of_free_energies(
     ((theta, _), k), (own, _, _) = case, parts_of(plain)
     t, ends = paths(own, k), ends_of(own, k)
     there, back = (to_numpy(f(theta, k=k)).ravel() for f in (impl.log_forward, impl.log_backward))
-    agree(there - back, ends, "ratio of the chains", of="BP.eq37", atol=1e-10)
+    agree(there - back, ends, "ratio of the chains", of="BP.eq37")
     F = to_numpy(impl.free_energy(theta, like(states(own.b.size), theta.W)))
-    agree(F[t[:, 0]] - F[t[:, -1]], ends, "F(x_0) - F(x_k)", of="BP.eq40", atol=1e-10)
+    agree(F[t[:, 0]] - F[t[:, -1]], ends, "F(x_0) - F(x_k)", of="BP.eq40")
 
 
 def everything_but_the_ends_cancels(impl: Implementation, case: Case, plain: Case) -> None:
@@ -106,7 +106,7 @@ def inner_states_cancel_from_the_ratio(impl: Implementation, case: Case, plain: 
     t, prior = paths(own, k), oracle.law_after(own, D, k)
     ratio = impl.log_encoder(theta, law, k=k) - impl.log_decoder(theta, like(prior, law), k=k)
     left = np.log(D[t[:, 0]] / prior[t[:, -1]]) + ends_of(own, k)
-    agree(to_numpy(ratio).ravel(), left, "log q(tau) / p(tau)", atol=1e-10)
+    agree(to_numpy(ratio).ravel(), left, "log q(tau) / p(tau)")
 
 
 def _softplus_sums(impl: Implementation, case: Case, plain: Case, first: int | None) -> None:
@@ -114,7 +114,7 @@ def _softplus_sums(impl: Implementation, case: Case, plain: Case, first: int | N
     flat, own = theta._replace(b=0 * theta.b, c=0 * theta.c), own._replace(b=0 * own.b, c=0 * own.c)
     t, partial = paths(own, k), impl.hidden_input(flat, like(states(own.b.size), theta.W))
     soft = np.logaddexp(0, to_numpy(partial).astype(float))[:, :first].sum(axis=1)
-    agree(soft[t[:, -1]] - soft[t[:, 0]], ends_of(own, k), "sums of softplus", atol=1e-10)
+    agree(soft[t[:, -1]] - soft[t[:, 0]], ends_of(own, k), "sums of softplus")
 
 
 def sums_to_k_plus_one(impl: Implementation, case: Case, plain: Case) -> None:
@@ -221,9 +221,9 @@ def missing_term_vanishes_with_the_second_eigenvalue(
         missing.append(size(parts.score))
         left.append(size(add(add(*parts), scale(-1.0, exact))) / k)
         at_pi = impl.path_kl_grad(theta, law, prior, k=k).score
-        agree(size(numbers(at_pi)), 0.0, "the score term with prior pi", of="BP.sec5.4b", atol=1e-9)
+        agree(size(numbers(at_pi)), 0.0, "the score term with prior pi", of="BP.sec5.4b")
     posterior = to_numpy(impl.log_decoder(theta, prior, k=1)).astype(float) - np.log(pi)[:, None, None]
-    agree(impl.log_forward(theta, k=1), posterior, "the decoder's posterior", of="BP.sec5.4b", atol=1e-9)
+    agree(impl.log_forward(theta, k=1), posterior, "the decoder's posterior", of="BP.sec5.4b")
     rate = oracle.second_eigenvalue(own)
     agree(fitted_factor(missing, ks), rate, "decay of the missing term per step", of="BP.eq45", rtol=0.1)
     decay = fitted_factor(left, ks)

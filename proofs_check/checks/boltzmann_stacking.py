@@ -121,7 +121,7 @@ def raising_the_bound_from_a_tied_start_raises_the_likelihood(
         return float(D @ np.log(to_numpy(impl.visible_law(theta, top)).astype(float)))
 
     tied, first = log_lik(start), to_numpy(start).astype(float)
-    agree(tied, D @ oracle.log_visible(own), "likelihood with the tied start", rtol=1e-9)
+    agree(tied, D @ oracle.log_visible(own), "likelihood with the tied start")
     agree(target, D @ np.exp(oracle.log_up(own)), "target of the next layer")
     agree(log_lik(new), D @ np.log(second @ np.exp(oracle.log_down(own))), "likelihood with the new top")
     gain_of_bound = target @ (np.log(second) - np.log(first))
@@ -210,7 +210,7 @@ def hidden_law_from_the_data_never_lowers_the_likelihood(
     at_most(of_rbm, of_one_step, "E_D log P_RBM against E_D log P1", of="AO.sec2.5i")
     at_most(of_diagonal, of_one_step, "diagonal terms against E_D log P1", of="AO.sec2.5k")
     again = impl.gibbs_law(theta, like(model / model.sum(), law), steps=1)
-    agree(again, model, "P1 of the machine's own law", of="AO.sec2.5i", rtol=1e-9, atol=1e-9)
+    agree(again, model, "P1 of the machine's own law", of="AO.sec2.5i")
 
 
 # --- judging the top layer --------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ def wake_phase_ascends_the_bound(impl: Implementation, case: Tuned, plain: Tuned
 
     slope = derivative(bound, own.generative)
     for what, _, ours in directions(impl, case):
-        agree(ours.generative, slope, what, rtol=1e-9, atol=1e-11)
+        agree(ours.generative, slope, what)
 
 
 @check(
@@ -271,13 +271,13 @@ def top_learns_as_a_machine_and_sleep_teaches_recognition(
     for what, k, ours in directions(impl, case):
         law = awake(own, plain.v)[-1]
         wanted = boltzmann.expected_cd(own.top, law, k)
-        agree(ours.top, wanted, f"{what}: top", of="BA.alg3.2", rtol=1e-9, atol=1e-11)
+        agree(ours.top, wanted, f"{what}: top", of="BA.alg3.2")
         law = boltzmann.law_after(own.top, law, k)
         for level in reversed(range(len(own.generative))):
             drawn = law[:, None] * np.exp(log_given(own.generative[level]))  # of (h, x)
             slope = derivative(partial(mean_log_recognition, drawn), own.recognition[level])
             found = ours.recognition[level]
-            agree(found, slope, f"{what}: recognition {level}", of="BA.alg3.3", rtol=1e-9, atol=1e-11)
+            agree(found, slope, f"{what}: recognition {level}", of="BA.alg3.3")
             law = drawn.sum(axis=0)
 
 
@@ -332,7 +332,7 @@ def dependence_of_causes_adds_up(impl: Implementation, case: Causes, plain: Caus
     alone = Sigmoid(xp.zeros((2, 0), dtype=like_b.dtype, device=like_b.device), like_b)
     free = log_odds_ratio(impl.posterior((case.effect, alone), case.v))
     at_most(free, 0.0, "dependence of independent causes, given the effect")
-    agree(free, explained, "dependence of independent causes, given the effect", atol=1e-8)
+    agree(free, explained, "dependence of independent causes, given the effect")
     prior = log_odds_ratio(np.exp(boltzmann.log_visible(plain.top)))
     both = log_odds_ratio(impl.posterior((case.effect, case.top), case.v))
     agree(both, prior + explained, "dependence under the machine, given the effect", atol=1e-8)

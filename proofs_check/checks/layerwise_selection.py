@@ -95,7 +95,7 @@ def search_space_is_that_of_the_table(impl: Implementation, case: tuple[int, ...
         drawn = impl.draw(space, rng=ReplayStream(uniforms), like=np.zeros(1))
         ensure(set(drawn) == set(expected), "settings", expected=sorted(expected), actual=sorted(drawn))
         for name, value in drawn.items():
-            agree(value, expected[name], f"{name} of {model}", rtol=1e-9)
+            agree(value, expected[name], f"{name} of {model}")
 
 
 # --- Pareto fronts (footnote 7), and averages of logarithms (footnote 8) ----------------------------------
@@ -165,7 +165,7 @@ def one_impossible_row_ruins_the_average(impl: Implementation, case: Any, plain:
     h = states(2)
     joint = log_bits(h @ W.T + b, rows[:, None, :]) + log_bits(c, h)
     expected = np.logaddexp.reduce(joint, axis=1)
-    agree(found, expected, "log P(x)", rtol=1e-10, atol=1e-8)
+    agree(found, expected, "log P(x)")
     at_most(-V * math.log(2), found[:-1].mean(), "the uniform code, against the average of what is expected")
     at_most(found.mean(), -V * (a - 2) / (copies + 1), "average with one row more")
     at_most(found.mean(), -V * math.log(2), "average with one row more, against the uniform code")
@@ -263,12 +263,12 @@ def layers_are_chosen_one_by_one(impl: Implementation, case: Any) -> None:
             bounds.append(float(empirical(table, x, 0.9 - 0.8 * x).mean()))
         likelihoods = [float((x * b - np.logaddexp(0, b)).sum(axis=1).mean()) for b in biases]
         if k < depth:
-            agree(list(level.bounds), bounds, "bounds of the lower layers", rtol=1e-8, atol=1e-9)
+            agree(list(level.bounds), bounds, "bounds of the lower layers")
             agree(-numbers(level.lower.layer.W)[0, 0], sharpness[int(np.argmax(bounds))], "best lower layer")
             for below, (p, _) in zip((rows, x), rng.draws[2 * k :], strict=False):
                 agree(p, 0.9 - 0.8 * below, "probabilities of what is passed up")
             (_, rows), (_, x) = rng.draws[2 * k : 2 * k + 2]
-        agree(list(level.likelihoods), likelihoods, "likelihoods of the upper models", rtol=1e-8)
+        agree(list(level.likelihoods), likelihoods, "likelihoods of the upper models")
         agree(numbers(level.top.b)[0], biases[int(np.argmax(likelihoods))], "the likeliest upper model")
 
 
@@ -340,7 +340,7 @@ def empirical_bound_of_any_rows(impl: Implementation, case: Any) -> None:
     q_D = data @ bits(rows @ numbers(up), h)
     table = bits(h @ numbers(W).T + numbers(b), rows).T
     of = ("AO.def8", "AO.eq34", "AO.sec3.3.3b")  # the rows D may be training or validation rows
-    agree(found, np.log(table @ q_D), "log sum_h P(x|h) q_D(h)", of=of, rtol=1e-8, atol=1e-9)
+    agree(found, np.log(table @ q_D), "log sum_h P(x|h) q_D(h)", of=of)
 
 
 @check(
@@ -375,7 +375,7 @@ def bounds_of_practice_err_on_either_side(impl: Implementation, A: Array) -> Non
 
     def ideal(data: Numbers) -> float:
         found = best(impl, A, like(data, A))
-        agree(found.log_likelihood, dual_bound(table, data, numbers(found.Q)), "U_D", atol=1e-9)
+        agree(found.log_likelihood, dual_bound(table, data, numbers(found.Q)), "U_D")
         return float(found.log_likelihood)
 
     def below(low: float, high: float, what: str, of: str) -> None:
@@ -496,14 +496,13 @@ def sampled_bound_is_unbiased_inside_the_logarithm(impl: Implementation, case: B
             never + math.log(K / 2),
             f"as printed where h says nothing, K = {K}",
             of=BOTH,
-            atol=1e-10,
         )
     q, A, D = chances(case), numbers(case.A), numbers(case.data)
     P, means = A @ (D @ q), []
     for K in (1, 2):
         for x in range(A.shape[0]):
             mean = on_average(partial(inner, impl, case.data, x), case, q, K)
-            agree(mean, P[x], f"mean of the sum inside the logarithm, K = {K}", of=BOTH, rtol=1e-9)
+            agree(mean, P[x], f"mean of the sum inside the logarithm, K = {K}", of=BOTH)
         means.append(on_average(lambda p, _: impl.sampled_bound(p, weights=case.data), case, q, K))
     at_most(means[0], means[1], "mean estimate, K = 1 against K = 2", of=BOTH, slack=1e-9)
     at_most(means[1], log_lik(A, D, D @ q), "mean estimate, K = 2 against the bound", of=BOTH, slack=1e-9)
@@ -522,7 +521,7 @@ def estimate_uses_a_likelihood_for_each_pair_of_data_and_draw(impl: Implementati
     """K N^2 likelihoods P(x|h): each of them counts, by e^{...} / (its row's sum) / N of its logarithm."""
     table = numbers(log_p)
     n, _, K = table.shape
-    agree(impl.sampled_bound(log_p), np.log(np.exp(table).mean(axis=(1, 2))).mean(), "estimate", rtol=1e-9)
+    agree(impl.sampled_bound(log_p), np.log(np.exp(table).mean(axis=(1, 2))).mean(), "estimate")
     used = 0
     for place in product(range(n), range(n), range(K)):
         moved = table.copy()
@@ -530,7 +529,7 @@ def estimate_uses_a_likelihood_for_each_pair_of_data_and_draw(impl: Implementati
         change = float(impl.sampled_bound(like(moved, log_p))) - float(impl.sampled_bound(log_p))
         row = np.exp(table[place[0]])
         share = row[place[1:]] / row.sum()
-        agree(change, math.log1p(share * math.expm1(1.0)) / n, f"effect of likelihood {place}", rtol=1e-7)
+        agree(change, math.log1p(share * math.expm1(1.0)) / n, f"effect of likelihood {place}")
         used += 1
     agree(used, K * n * n, "likelihoods used")
 
@@ -570,4 +569,4 @@ def estimate_of_a_layer_is_that_of_its_likelihoods(impl: Implementation, case: A
             inside += D[m] * math.exp(-np.log1p(np.exp(np.where(rows[n] == 1, -inputs, inputs))).sum())
         expected += share * math.log(inside / codes.shape[1]) if share > 0 else 0.0
     found = impl.drawn_bound(layer, x, codes, weights=data)
-    agree(found, expected, "estimate", rtol=1e-9, atol=1e-9)
+    agree(found, expected, "estimate")

@@ -123,7 +123,7 @@ def realised_best_marginal_makes_the_model_optimal(impl: Implementation, case: F
     agree(max(bounds), reached, "largest upper bound of any layer's U_D", of=rule, atol=1e-9)
     p = [explained(A) for A in layers(case)]
     in_model = [float(impl.in_model_bound(q, whole.tops, weights=case.data)[0]) for q in p]
-    agree(in_model[which], max(in_model), "in-model bound of the selected layer", of="AO.prop5", atol=1e-9)
+    agree(in_model[which], max(in_model), "in-model bound of the selected layer", of="AO.prop5")
 
 
 @check(
@@ -181,8 +181,8 @@ def loss_is_bounded_by_both_divergences(impl: Implementation, case: Family) -> N
     for j, top in enumerate(numbers(case.tops)):
         bounds = impl.loss_bounds(p, found, case.tops[j, :], weights=case.data)
         of_laws = divergence(D, A @ top) - divergence(D, A @ Q)
-        agree(bounds.likelihood, of_laws, "eq. 19", of="AO.eq19", atol=1e-9)
-        agree(bounds.divergence, divergence(Q, top), "eq. 20", of="AO.eq20", rtol=1e-9)
+        agree(bounds.likelihood, of_laws, "eq. 19", of="AO.eq19")
+        agree(bounds.divergence, divergence(Q, top), "eq. 20", of="AO.eq20")
         if math.isfinite(table.max()):
             loss, of = table.max() - table[which, j], ("AO.thm1", "AO.thm1b", "AO.sec4a")
             at_most(loss, of_laws, "loss against eq. 19", of="AO.prop6", slack=1e-9)
@@ -285,9 +285,9 @@ def nearest_top_is_the_likeliest(impl: Implementation, case: Any) -> None:
         gains.append(float(impl.expectation(target, log_table(tops[j, :]))))
         by_hand = log_lik(np.eye(q.size), q, numbers(tops)[j])
         agree(gains[-1], by_hand, "E log P_J")
-        agree(impl.kl(target, tops[j, :]), -gains[-1] - float(impl.entropy(target)), "KL", atol=1e-10)
+        agree(impl.kl(target, tops[j, :]), -gains[-1] - float(impl.entropy(target)), "KL")
     costs = [float(impl.kl(target, tops[j, :])) for j in range(tops.shape[0])]
-    agree(gains[int(np.argmin(costs))], max(gains), "E log P_J at the least KL", rtol=1e-9)
+    agree(gains[int(np.argmin(costs))], max(gains), "E log P_J at the least KL")
 
 
 @check(
@@ -307,7 +307,7 @@ def layer_by_layer_is_as_good_as_its_top(impl: Implementation, case: Family) -> 
     at_most(loss, least, "loss of what is selected", slack=1e-9)
     exact = select(impl, with_top(case, chosen.found.Q))
     reached = values(with_top(case, chosen.found.Q))
-    agree(reached[exact.bottom, exact.top], reached.max(), "selected, realised", rtol=0, atol=1e-9)
+    agree(reached[exact.bottom, exact.top], reached.max(), "selected, realised")
 
 
 # --- steps of the proof of proposition 6 ------------------------------------------------------------------
@@ -328,7 +328,7 @@ def differences_of_divergences_are_differences_of_likelihoods(impl: Implementati
         of_p1, of_p2 = (log_lik(np.eye(D.size), D, p) for p in (p1, p2))
         first, second = (float(impl.kl(case.data, like(p, case.data))) for p in (p1, p2))
         if max(of_p1, of_p2) > -math.inf:
-            agree(first - second, of_p2 - of_p1, "difference of divergences", rtol=1e-9, atol=1e-10)
+            agree(first - second, of_p2 - of_p1, "difference of divergences")
 
 
 @check(
@@ -355,7 +355,7 @@ def log_sum_step_and_the_mean_posterior(impl: Implementation, case: Any) -> None
     for p3, is_best in ((Q, False), (found.Q, True)):
         q = numbers(p3)
         posterior = numbers(impl.inferred(explained(kept), p3))
-        agree(posterior, posterior_table(a, q)[some], "posterior p3(h | x)", rtol=1e-8)
+        agree(posterior, posterior_table(a, q)[some], "posterior p3(h | x)")
         mean = d[some] @ posterior
         terms = zip(mean, q, p1, strict=True)
         ratio = sum(m * math.log(s / t) if t > 0 else math.inf for m, s, t in terms if m > 0)
@@ -429,7 +429,7 @@ def another_fixed_layer_never_raises_the_bound(impl: Implementation, case: Stack
     agree(one.log_likelihood, dual_bound(A, D, numbers(one.Q)), "bound of one layer", rtol=0, atol=1e-9)
     at_most(bound_with(B), one.log_likelihood, "bound of two layers against one", slack=1e-9)
     copy = np.roll(np.eye(A.shape[1]), 1, axis=0)
-    agree(bound_with(copy), one.log_likelihood, "bound with a copying layer between", rtol=0, atol=1e-9)
+    agree(bound_with(copy), one.log_likelihood, "bound with a copying layer between")
 
 
 @check(
@@ -491,8 +491,8 @@ def best_optimistic_training_is_layer_wise_consistent(impl: Implementation, case
     D, Q = numbers(case.data), numbers(found[which].Q)
     held = [float(impl.log_likelihood(explained(A), found[which].Q, weights=case.data)) for A in layers(case)]
     by_hand = [log_lik(A, D, Q) for A in numbers(case.bottoms)]
-    agree(held, by_hand, "likelihoods with P(h) held", rtol=1e-9)
-    agree(held[which], max(held), "the selected layer among all, P(h) held", of="AO.sec2.5b", atol=1e-9)
+    agree(held, by_hand, "likelihoods with P(h) held")
+    agree(held[which], max(held), "the selected layer among all, P(h) held", of="AO.sec2.5b")
     bound = dual_bound(numbers(case.bottoms)[which], D, Q)
     agree(held[which], bound, "P(h) among all, the layer held", of="AO.sec2.5b", atol=1e-9)
     copier, deaf = np.eye(2), np.full((2, 2), 0.5)
@@ -525,4 +525,4 @@ def consistency_is_about_the_likelihood_with_the_target_held(impl: Implementatio
         held = [
             float(impl.log_likelihood(explained(A), case.tops[j, :], weights=case.data)) for A in layers(case)
         ]
-        agree(held, table[:, j], f"likelihoods with P(h) number {j} held", rtol=1e-9)
+        agree(held, table[:, j], f"likelihoods with P(h) number {j} held")

@@ -159,9 +159,9 @@ def fine_tuning_steps_up_the_criterion_of_all_layers(impl: Implementation, case:
     encoders, x = plainly(case.encoders), numbers(case.x)
     given = Given()
     tuned = impl.fine_tune(Deep(case.encoders, case.top), case.x, train=step_of(impl, "sum"), train_top=given)
-    agree(tuned.encoders, stepped(sum_of_all, encoders, x), "all layers", of="AO.sec2.6a", atol=1e-9)
+    agree(tuned.encoders, stepped(sum_of_all, encoders, x), "all layers", of="AO.sec2.6a")
     new = plainly(tuned.encoders)
-    agree(given.rows, code_of(new, x), "what the top learns from", rtol=1e-9)
+    agree(given.rows, code_of(new, x), "what the top learns from")
     agree(given.machine, plainly(case.top), "where the top starts")
     agree(tuned.top, plainly(case.top)._replace(b=numbers(case.top.b) + 1), "the top")
     joined = impl.join(tuned.encoders)
@@ -206,14 +206,14 @@ def auto_encoder_first_then_a_machine_on_its_code(impl: Implementation, case: St
     )
     rich = any(isinstance(e, AutoEncoder) and len(e.inference) > 1 for e in encoders)
     of = "AO.alg5" if rich else "AO.alg4"
-    agree(theta.encoders, stepped(mean_of_all, encoders, x), "auto-encoder", of=of, atol=1e-9)
-    agree(given.rows, code_of(plainly(theta.encoders), x), "what the top learns from", rtol=1e-9)
+    agree(theta.encoders, stepped(mean_of_all, encoders, x), "auto-encoder", of=of)
+    agree(given.rows, code_of(plainly(theta.encoders), x), "what the top learns from")
     W, b, c = plainly(theta.top)
     h = states(b.size)
     weight = np.exp(h @ b + np.log1p(np.exp(h @ W + c)).sum(axis=1))
     likelihoods = generated(merged(plainly(theta.encoders)), x) @ (weight / weight.sum())
     found = impl.log_likelihood(impl.net(theta), case.x)
-    agree(found, np.log(likelihoods), "log P(x)", rtol=1e-9, atol=1e-9)
+    agree(found, np.log(likelihoods), "log P(x)")
 
 
 # --- the best optimistic lower layer by ascent (eq. 16-17) ------------------------------------------------

@@ -79,12 +79,12 @@ def ridge_regression_is_a_map_estimate(impl: Implementation, case: Regression, p
         float(impl.ridge_loss(theta, case.x, case.y, penalty=penalty)) for theta in (case.w, case.u)
     )
     difference = minus_log_posterior(w) - minus_log_posterior(u)
-    agree(at_w - at_u, difference, "difference of the losses", of="AL.eq1.6", atol=1e-9)
+    agree(at_w - at_u, difference, "difference of the losses", of="AL.eq1.6")
     H = x.T @ x + penalty * np.eye(len(w))
     best = np.linalg.solve(H, x.T @ y)
     lowest = float(impl.ridge_loss(like(best, case.x), case.x, case.y, penalty=penalty))
     rise = (w - best) @ H @ (w - best) / 2
-    agree(at_w - lowest, rise, "loss above that of the MAP estimate", of="AL.ch1.map-loss", atol=1e-9)
+    agree(at_w - lowest, rise, "loss above that of the MAP estimate", of="AL.ch1.map-loss")
 
 
 # --- the risk ---------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _training_sets(impl: Implementation, case: Learning, plain: Learning) -> tup
 def risk_is_the_expected_loss(impl: Implementation, case: Learning, plain: Learning) -> None:
     """L(theta) = E_(x,y)[loss], summed over a finite law of the points."""
     for p, risk in enumerate(_risk(plain)):
-        agree(impl.expectation(case.law, case.loss[p, :]), risk, "risk", atol=1e-10)
+        agree(impl.expectation(case.law, case.loss[p, :]), risk, "risk")
 
 
 @check(
@@ -138,7 +138,7 @@ def risk_is_the_expected_loss(impl: Implementation, case: Learning, plain: Learn
 def empirical_risk_is_a_mean(impl: Implementation, loss: Any, plain: Any) -> None:
     """L_train = (1/|D|) sum loss over the training set, row by row."""
     expected = np.array([math.fsum(row) / len(row) for row in plain])
-    agree(impl.empirical_risk(loss), expected, "empirical risk", atol=1e-11)
+    agree(impl.empirical_risk(loss), expected, "empirical risk")
 
 
 @check(
@@ -151,7 +151,7 @@ def empirical_risk_is_a_mean(impl: Implementation, loss: Any, plain: Any) -> Non
 def empirical_risk_is_unbiased(impl: Implementation, case: Learning, plain: Learning) -> None:
     """E_D[L_train(theta)] = L(theta) for each theta fixed before the data, over all training sets."""
     probabilities, risks = _training_sets(impl, case, plain)
-    agree(probabilities @ risks, _risk(plain), "expected empirical risk", atol=1e-10)
+    agree(probabilities @ risks, _risk(plain), "expected empirical risk")
 
 
 class Mixture(NamedTuple):
@@ -198,7 +198,7 @@ def minimum_is_concave(impl: Implementation, case: Mixture, plain: Mixture) -> N
         alpha * (f - f.min()) + (1 - alpha) * (g - g.min()),
     )
     at_most(left, means.min(), "alpha min f + (1 - alpha) min g")
-    agree(means.min() - left, excess.min(), "difference of the two sides", atol=1e-10)
+    agree(means.min() - left, excess.min(), "difference of the two sides")
 
 
 @check(
@@ -212,12 +212,12 @@ def expected_minimum_is_below_the_minimum(impl: Implementation, case: Learning, 
     """E_X[min_theta f] <= min_theta E_X[f], with equality where one theta is best for every x."""
     xp = array_namespace(case.law)
     averages = [float(impl.expectation(case.law, case.loss[p, :])) for p in range(len(plain.loss))]
-    agree(min(averages), _risk(plain).min(), "min E[f]", atol=1e-10)
+    agree(min(averages), _risk(plain).min(), "min E[f]")
     lowest = float(impl.expectation(case.law, xp.min(case.loss, axis=0)))
-    agree(lowest, oracle.mean(plain.law, plain.loss.min(axis=0)), "E[min f]", atol=1e-10)
+    agree(lowest, oracle.mean(plain.law, plain.loss.min(axis=0)), "E[min f]")
     at_most(lowest, min(averages), "E[min f], against min E[f]")
     if bool((plain.loss == plain.loss.min(axis=0)).all(axis=1).any()):
-        agree(lowest, min(averages), "E[min f], where one theta is best for every x", atol=1e-10)
+        agree(lowest, min(averages), "E[min f], where one theta is best for every x")
 
 
 @check(
@@ -234,9 +234,9 @@ def the_minimum_of_the_training_loss_is_optimistic(
     probabilities, risks = _training_sets(impl, case, plain)
     optimistic, lowest = float(probabilities @ risks.min(axis=1)), float((probabilities @ risks).min())
     at_most(optimistic, lowest, "E[min L_train]")
-    agree(lowest, _risk(plain).min(), "min E[L_train], against min L", atol=1e-10)
+    agree(lowest, _risk(plain).min(), "min E[L_train], against min L")
     by_hand = math.fsum(
         oracle.probability(plain.law, points) * plain.loss[:, list(points)].mean(axis=1).min()
         for points in product(range(len(plain.law)), repeat=case.N)
     )
-    agree(optimistic, by_hand, "E[min L_train], over all data sets", atol=1e-10)
+    agree(optimistic, by_hand, "E[min L_train], over all data sets")

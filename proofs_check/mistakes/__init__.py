@@ -33,6 +33,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...reference.contracts import unchecked_values
+
 _PACKAGE = __name__.rpartition(".proofs_check")[0]
 _ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("reference", "data", "proofs_check.reproduce"))
 
@@ -59,6 +61,7 @@ class Mistake:
     def made(self) -> Iterator[None]:
         """Within, the reference makes this mistake.  Not for threads: modules are changed."""
         with ExitStack() as undo:
+            undo.enter_context(unchecked_values())
             for right, wrong in self.pieces.items():
                 instead = _instead(right, wrong)
                 for owner, name in _places(right):
