@@ -87,7 +87,7 @@ def print_explanation(
             console.print(f"  mistakes, made by {command}: {escape(rest)}", soft_wrap=False)
         # What holds instead of a statement is told above, as its status.
         correction = "" if check["correction"] in known["evidence"] else check["correction"]
-        print_outcome(console, outcomes[check["name"]], correction)
+        print_outcome(console, outcomes[check["name"]], correction, assuming=check["assuming"])
         if found := outcomes[check["name"]].found.get(known["id"]):
             console.print(escape(f"  {found}".replace("\n", "\n    ")))
     if known["figure"]:

@@ -24,6 +24,7 @@ _STYLES = {
     "skipped": "yellow",
     "open": "dim",
     "fails as printed": "magenta",
+    "fails without its condition": "cyan",
     "holds under a condition": "cyan",
     "holds in part": "yellow",
     "reproduced in part": "yellow",
@@ -70,11 +71,12 @@ def print_verdicts(console: Console, verdicts: Sequence[Verdict], outcomes: Mapp
 
 
 def print_details(console: Console, outcomes: Iterable[Outcome], checks: Mapping[str, Check]) -> None:
-    """Print failures with their smallest case, and refuted statements with their correction."""
+    """Print failures with their smallest case, refuted statements with their correction, and conditions."""
     for outcome in outcomes:
         if outcome.result != "passed" or outcome.counterexample is not None:
             console.print(f"\n[bold]{', '.join(outcome.statements)}[/]  {outcome.check}")
-            print_outcome(console, outcome, checks[outcome.check].correction)
+            check = checks[outcome.check]
+            print_outcome(console, outcome, check.correction, assuming=check.assuming)
 
 
 def print_judged(console: Console, verdicts: Iterable[Verdict]) -> None:
@@ -87,17 +89,20 @@ def print_judged(console: Console, verdicts: Iterable[Verdict]) -> None:
         console.print(f"  [bold]{verdict.statement.id:12}[/]  {styled(verdict.status)}{escape(told)}")
 
 
-def print_outcome(console: Console, outcome: Outcome, correction: str) -> None:
-    """Print what a check found, and the correction of what it refutes, unless that is empty."""
+def print_outcome(console: Console, outcome: Outcome, correction: str, *, assuming: str = "") -> None:
+    """Print what a check found, and the correction of what it refutes, or its condition, unless empty."""
     ran = f"({_counted(outcome.examples, 'case')}, {outcome.seconds:.2f} s)"
     console.print(f"  {styled(outcome.result)} {ran} {escape(outcome.what)}".rstrip())
     _print_case(console, outcome.case, outcome.expected, outcome.actual)
     counter = outcome.counterexample
     if counter is not None:
-        console.print(f"  {styled('fails as printed')}: {escape(counter.what)}")
+        words = "fails without its condition" if assuming else "fails as printed"
+        console.print(f"  {styled(words)}: {escape(counter.what)}")
         _print_case(console, counter.case, counter.expected, counter.actual)
         if correction:
             console.print(f"  verified instead: {escape(correction)}", soft_wrap=False)
+        if assuming:
+            console.print(f"  verified assuming: {escape(assuming)}", soft_wrap=False)
 
 
 def _print_case(console: Console, case: str, expected: str, actual: str) -> None:
