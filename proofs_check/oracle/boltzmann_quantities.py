@@ -6,11 +6,17 @@ from itertools import combinations, product
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ...reference.boltzmann.rbm import RBM
 
 Array = Any
+
+
+def logsumexp(x: Array, axis: int | None = None, *, keepdims: bool = False) -> Array:
+    """Return log sum exp, its largest term taken out."""
+    top = x.max(axis=axis, keepdims=True)
+    total = top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True))
+    return total if keepdims else total.squeeze(axis)
 
 
 def states(units: int) -> Array:
