@@ -330,6 +330,7 @@ def lag_of_the_chain(impl: Implementation, theta: RBM, rows: Array, decreasing: 
     ],
     evidence=at_rate("TV(chain, model) = O(1/t) with alpha = 1/t; it does not vanish with constant alpha"),
     rejects=("law-restarted", "law-of-another-machine"),
+    uncovered="that the chain keeps up only with a decreasing rate, beyond one machine of 2 x 1 units",
 )
 def decreasing_rates_let_the_chain_keep_up(impl: Implementation, case: tuple[RBM, Array]) -> None:
     """With alpha = 1/t the chain's lag falls like 1/t; with a constant alpha it stays."""

@@ -10,7 +10,7 @@ from ...reference.boltzmann import contrastive, gibbs, rbm, trajectories
 from ...reference.boltzmann.contrastive import DOCUMENT
 from ...reference.boltzmann.rbm import RBM
 from ...reference.trees import add, scale
-from ..check import DEFINITION, EXACTLY, Implementation, agree, at_rate, check, ensure
+from ..check import DEFINITION, EXACTLY, Implementation, agree, at_most, at_rate, check, ensure
 from ..oracle import boltzmann as oracle
 from ..oracle.boltzmann import Table, like, numbers, states
 from ..oracle.boltzmann_trajectories import (
@@ -245,6 +245,24 @@ def law_of_the_end_converges_to_the_marginal(impl: Implementation, case: RBMLaw,
     pi, ks = np.exp(oracle.log_visible(own)), range(3, 9)
     gaps = [float(np.abs(to_numpy(impl.gibbs_law(*case, steps=k)) - pi).sum()) for k in ks]
     agree(fitted_factor(gaps, ks), oracle.second_eigenvalue(own), "decay of the distance to pi", rtol=0.05)
+
+
+@check(
+    "BP.fn6",
+    of=gibbs,
+    cases=rbm_laws(max_visible=3, max_hidden=3, saturation=2.0),
+    evidence=EXACTLY,
+    rejects=("law-of-one-step", "law-of-one-step-more", "law-of-another-machine"),
+)
+def law_of_the_end_contracts_to_the_marginal(impl: Implementation, case: RBMLaw, plain: RBMLaw) -> None:
+    """TV(D T^k, pi) <= (1 - d)^k TV(D, pi), d > 0 the mass that all rows of the kernel share."""
+    own, D = plain.theta, plain.law
+    pi, shared = np.exp(oracle.log_visible(own)), float(oracle.kernel(own).min(axis=0).sum())
+    ensure(shared > 0, "all rows of the kernel share some mass")
+    for k in (1, 2, 5, 40):
+        end = to_numpy(impl.gibbs_law(*case, steps=k)).astype(float)
+        agree(end, oracle.law_after(own, D, k), f"q(x_{k})")
+        at_most(np.abs(end - pi).sum(), (1 - shared) ** k * np.abs(D - pi).sum(), f"distance to pi, k={k}")
 
 
 @check(

@@ -63,12 +63,13 @@ def transitions(table: Any, scan: Any) -> Any:
         "variables-in-order",
         "mostly-the-first-variable",
     ),
-    uncovered='the stopping rule, "until all the variables are updated": it names no number',
+    uncovered='the stopping rule, "until all the variables are updated": it names no number; and a sampler '
+    "of variables of three values or of laws with zeros, of which the kernel alone is checked",
 )
 def random_scan_gibbs_keeps_the_law(impl: Implementation, case: Scanned, plain: Scanned) -> None:
     """Pick i with probability q_i > 0, draw x_i from p(x_i | x_-i): p K = p, in detailed balance.
 
-    K is built entry by entry; the sampler, enumerated, has it too.
+    K is built entry by entry; the sampler of binary variables, enumerated, has it too.
     """
     expected, law = transitions(*plain), plain.table.reshape(-1)
     K = impl.random_scan_gibbs_kernel(*case)

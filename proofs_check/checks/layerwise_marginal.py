@@ -71,6 +71,7 @@ def best(impl: Implementation, A: Array, data: Array) -> Marginal:
     "AO.def2",
     "AO.eq13",
     "AO.eq14",
+    "AO.eq31",
     of=(marginal, incorporation),
     cases=bottoms(),
     examples=30,
@@ -80,17 +81,19 @@ def best(impl: Implementation, A: Array, data: Array) -> Marginal:
 def best_marginal_attains_its_dual_bound(impl: Implementation, case: Bottom, plain: Bottom) -> None:
     """U_D is attained: L(Q) of the best marginal meets an upper bound of all L; no law on a grid beats it.
 
+    Eq. 31 is the problem of eq. 13 again.
+
     Where no h gives a datum a positive probability L is minus infinity everywhere, and every law is best.
     """
     found, (A, data) = best(impl, *case), plain
-    Q = numbers(found.Q)
-    agree(Q.sum(), 1.0, "mass of the best marginal", of=("AO.def2", "AO.eq13"))
+    Q, problem = numbers(found.Q), ("AO.eq13", "AO.eq31")
+    agree(Q.sum(), 1.0, "mass of the best marginal", of=("AO.def2", *problem))
     at_most(-Q, 0.0, "negative mass", slack=0)
     value = log_lik(A, data, Q)
     for other in simplex(Q.size, 6):
-        at_most(log_lik(A, data, other), value, "another law against the best", of="AO.eq13", slack=1e-9)
+        at_most(log_lik(A, data, other), value, "another law against the best", of=problem, slack=1e-9)
     U = dual_bound(A, data, Q)
-    agree(value, U, "L(Q) against an upper bound of all laws'", of=("AO.def2", "AO.eq13"), rtol=0, atol=1e-9)
+    agree(value, U, "L(Q) against an upper bound of all laws'", of=("AO.def2", *problem), rtol=0, atol=1e-9)
     agree(found.log_likelihood, U, "U_D", of=("AO.def2", "AO.eq14"), rtol=0, atol=1e-9)
     at_most(U - float(found.log_likelihood), found.gap, "shortfall against the certificate", slack=1e-9)
     half = like([0.5, 0.5], case.A)

@@ -343,6 +343,7 @@ def differences_of_divergences_are_differences_of_likelihoods(impl: Implementati
 def log_sum_step_and_the_mean_posterior(impl: Implementation, case: Any) -> None:
     """E log p3/p1 <= E_D E_{p3(h|x)} log p3(h)/p1(h) for any p1, p3; the best marginal makes it KL(p3 || p1).
 
+    So too for each x, by the log-sum inequality; it is tight at p1 = p3, and where one h alone explains x.
     All are infinite where p1 leaves out what a datum needs.
     For that the mean posterior of p3 must be p3 itself.  It is not for an arbitrary law; and that it is does
     not characterise the maxima, as [AO] says in passing: see proposition 7b.
@@ -356,6 +357,15 @@ def log_sum_step_and_the_mean_posterior(impl: Implementation, case: Any) -> None
         q = numbers(p3)
         posterior = numbers(impl.inferred(explained(kept), p3))
         agree(posterior, posterior_table(a, q)[some], "posterior p3(h | x)")
+        for other_law in (p1, q):
+            for A_x, p in zip(a[some], posterior, strict=True):
+                likelier = log_lik(A_x[None], np.ones(1), q) - log_lik(A_x[None], np.ones(1), other_law)
+                terms = zip(p, q, other_law, strict=True)
+                step = sum(m * math.log(s / t) if t > 0 else math.inf for m, s, t in terms if m > 0)
+                at_most(likelier, step, "log-sum inequality of one x", of="AO.sec2.2h")
+                explaining = {tuple(A_x * law > 0) for law in (q, other_law)}
+                if other_law is q or (len(explaining) == 1 and (p > 0).sum() == 1):
+                    agree(likelier, step, "log-sum inequality, where it is tight", of="AO.sec2.2h")
         mean = d[some] @ posterior
         terms = zip(mean, q, p1, strict=True)
         ratio = sum(m * math.log(s / t) if t > 0 else math.inf for m, s, t in terms if m > 0)

@@ -22,6 +22,14 @@ mistake(
     {trajectories.log_decoder: lambda right, theta, prior, *, k: trajectories.log_encoder(theta, prior, k=k)},
 )
 mistake(
+    "decoder-without-prior: The decoder starts at x_k from a uniform law.",
+    {
+        trajectories.log_decoder: lambda right, theta, prior, *, k: right(
+            theta, 0 * prior + 1 / prior.shape[0], k=k
+        )
+    },
+)
+mistake(
     "encoder-without-data: The encoder lacks the law of the data.",
     {trajectories.log_encoder: lambda right, theta, law, *, k: trajectories.log_forward(theta, k=k)},
 )
