@@ -103,7 +103,7 @@ class Implementation:
     def replace(self, **quantities: Any) -> Implementation:
         """Return this implementation with some quantities swapped.
 
-        Raises: ValueError for a quantity that is not offered: a mutant of nothing proves nothing.
+        Raises: ValueError for a quantity that is not offered: to replace nothing proves nothing.
         """
         unknown = set(quantities) - set(self._quantities)
         if unknown:
